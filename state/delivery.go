@@ -1,0 +1,289 @@
+package state
+
+import (
+	"errors"
+	"time"
+)
+
+// MaxCreateTries is how often a create of unknown outcome is sent in all: once,
+// and five times more. Then it is parked as OUTCOME_UNKNOWN.
+const MaxCreateTries = 6
+
+// ErrNothingDue is returned by [Mapping.Begin] for a row with nothing to send.
+var ErrNothingDue = errors.New("nothing is due for this event")
+
+// Caller is what [Mapping.Begin] needs from whoever makes the call.
+type Caller struct {
+	Owner string        // of the lease
+	Lease time.Duration // how long the call may take in all
+	NewID func() string // a fresh delivery id
+	// Encode builds the exact body of a call. It does no I/O.
+	Encode func(op Operation, m *Mapping) []byte
+}
+
+// overtakes reports whether a delete must overtake the open call: absent is
+// wanted, and what is open would make or change an appointment.
+func (m *Mapping) overtakes() bool {
+	return m.Wanted == Absent && m.Call != nil && m.Call.Operation != Delete
+}
+
+// next tells which operation would bring GHL to what is wanted.
+func (m *Mapping) next() Operation {
+	switch {
+	case m.Wanted == Absent, !m.UnsettledUntil.IsZero():
+		return Delete
+	case m.GHL == GHLPresent:
+		return Update
+	default:
+		return Create
+	}
+}
+
+// Begin records the call that is to be made now and leases the row; the caller
+// commits that before the call leaves, so that a crash behind it finds the exact
+// bytes and knows that their outcome is unknown. A call of unknown outcome, and a
+// rejected one while the same is wanted, is made again byte for byte.
+func (m *Mapping) Begin(now time.Time, c Caller) error {
+	if m.Parked != "" || m.Hold == Held || !m.LeaseUntil.IsZero() || m.Settled() {
+		return ErrNothingDue
+	}
+	if !m.repeats() {
+		m.newCall(c)
+	}
+	m.Call.State = InFlight
+	m.Call.Tries++
+	m.Call.StartedAt = now
+	m.Call.SettlesAt = time.Time{}
+	if m.Call.Operation == Create {
+		m.GHL = GHLUnknown
+	}
+	m.Attempts++
+	m.LastAttempt = now
+	m.LeaseOwner, m.LeaseUntil = c.Owner, now.Add(c.Lease)
+	m.NextAttempt = time.Time{}
+	return nil
+}
+
+// repeats reports whether the call on record is the one to make.
+func (m *Mapping) repeats() bool {
+	if m.Call == nil {
+		return false
+	}
+	if m.Call.State == Unknown {
+		return !m.overtakes()
+	}
+	return m.Call.Revision == m.Revision && m.Call.Operation == m.next()
+}
+
+func (m *Mapping) newCall(c Caller) {
+	if m.Call != nil && m.Call.State == Unknown {
+		m.UnsettledUntil = later(m.UnsettledUntil, m.Call.SettlesAt)
+	}
+	op := m.next()
+	m.Call = &Call{
+		Operation:  op,
+		DeliveryID: c.NewID(),
+		Body:       c.Encode(op, m),
+		Hash:       m.Hash,
+		Revision:   m.Revision,
+		Before:     m.GHL,
+	}
+	if op == Delete {
+		m.Call.Hash = ""
+	}
+}
+
+// Outcome is how a call ended.
+type Outcome int
+
+// The outcomes. See package ghl for what answers lead to them.
+const (
+	// Delivered: GHL has it.
+	Delivered Outcome = iota
+	// NotFound: GHL has no such appointment. A delete is done; an update becomes
+	// a create.
+	NotFound
+	// Refused: not now; the call is repeated at Result.RetryAt.
+	Refused
+	// Impossible: GHL will not take it as it is; the row is parked.
+	Impossible
+	// Ambiguous: GHL may or may not have acted, now or later.
+	Ambiguous
+	// Suspended: nothing is wrong with the event, delivery as a whole pauses. The
+	// attempt does not count.
+	Suspended
+)
+
+// Result is the end of a call.
+type Result struct {
+	Outcome       Outcome
+	AppointmentID string    // "" if the answer had none; never clears a known one
+	Code          string    // for SyncError and Parked; "" when delivered
+	MaybeActed    bool      // with Refused: GHL may have acted all the same
+	RetryAt       time.Time // with Refused and Suspended
+	SettlesAt     time.Time // with Ambiguous: now plus GHL_SETTLE
+}
+
+// Finish records the end of the call in flight at time now. It returns the
+// appointment id that is gone from GHL with it, if any: such ids are kept by the
+// store and never adopted again. The row is marked as having in GHL only what
+// the call carried; if something newer is wanted, that is scheduled.
+func (m *Mapping) Finish(now time.Time, r Result) (retired string) {
+	if m.Call == nil || m.Call.State != InFlight {
+		return ""
+	}
+	m.LeaseOwner, m.LeaseUntil = "", time.Time{}
+	m.UpdatedAt = now
+	m.SyncError = r.Code
+	switch r.Outcome {
+	case Delivered:
+		retired = m.delivered(now, r)
+	case NotFound:
+		retired = m.notFound(now, r)
+	case Refused, Suspended:
+		m.refused(r)
+	case Impossible:
+		m.impossible(r)
+	case Ambiguous:
+		m.ambiguous(r)
+	}
+	m.schedule(now)
+	if retry := r.RetryAt; !m.NextAttempt.IsZero() && retry.After(m.NextAttempt) {
+		m.NextAttempt = retry
+	}
+	return retired
+}
+
+func (m *Mapping) delivered(now time.Time, r Result) (retired string) {
+	call := m.Call
+	m.Call = nil
+	m.Attempts = 0
+	m.GHLAt = now
+	if call.Operation == Delete {
+		return m.deleted(call)
+	}
+	m.GHL, m.GHLHash = GHLPresent, call.Hash
+	if r.AppointmentID != "" {
+		m.AppointmentID = r.AppointmentID
+	}
+	return ""
+}
+
+// deleted ends a delete. If it overtook a create that GHL may still act on, what
+// GHL has stays unknown, and the delete is sent once more when that is over.
+func (m *Mapping) deleted(call *Call) (retired string) {
+	m.GHLHash = ""
+	if call.StartedAt.Before(m.UnsettledUntil) {
+		m.GHL = GHLUnknown
+		return ""
+	}
+	m.UnsettledUntil = time.Time{}
+	m.GHL = GHLAbsent
+	retired, m.AppointmentID = m.AppointmentID, ""
+	return retired
+}
+
+func (m *Mapping) notFound(now time.Time, r Result) (retired string) {
+	switch m.Call.Operation {
+	case Delete:
+		m.SyncError = ""
+		return m.delivered(now, r)
+	case Update:
+		m.Call = nil
+		m.GHL, m.GHLHash, m.GHLAt = GHLAbsent, "", now
+		retired, m.AppointmentID = m.AppointmentID, ""
+		return retired
+	default:
+		m.impossible(r)
+		return ""
+	}
+}
+
+// refused keeps the call on record, so that it is repeated under the same
+// delivery id as long as the same is wanted.
+func (m *Mapping) refused(r Result) {
+	m.Call.State = Rejected
+	if r.Outcome == Suspended {
+		m.Attempts--
+	}
+	if m.Call.Operation == Create && !r.MaybeActed {
+		m.GHL = m.Call.Before
+	}
+	if m.Call.Revision != m.Revision {
+		m.Call = nil
+	} else if r.MaybeActed {
+		m.Call.Before = m.GHL
+	}
+}
+
+func (m *Mapping) impossible(r Result) {
+	call := m.Call
+	m.Call = nil
+	if call.Operation == Create {
+		m.GHL = call.Before
+	}
+	if call.Revision == m.Revision {
+		m.Parked = r.Code
+	}
+}
+
+func (m *Mapping) ambiguous(r Result) {
+	m.Call.State = Unknown
+	m.Call.SettlesAt = r.SettlesAt
+	if m.Call.Operation == Create && m.Wanted == Present && m.Call.Tries >= MaxCreateTries {
+		m.Parked = CodeOutcomeUnknown
+		m.SyncError = CodeOutcomeUnknown
+	}
+}
+
+// Abandon ends a call whose maker is gone: after a crash, or when its lease ran
+// out. Its outcome is unknown, and the request may have ended as late as now.
+func (m *Mapping) Abandon(now time.Time, settle time.Duration) {
+	m.Finish(now, Result{Outcome: Ambiguous, Code: CodeInterrupted, SettlesAt: now.Add(settle)})
+}
+
+// Retry schedules a parked row again and reports whether it could. A row that
+// could not be translated has nothing to send: it waits for Sentra.
+func (m *Mapping) Retry(now time.Time) bool {
+	if m.Parked == "" || m.Wanted == Present && m.Payload == nil {
+		return false
+	}
+	m.Parked = ""
+	m.Attempts = 0
+	if m.Call != nil {
+		m.Call.Tries = 0
+	}
+	m.UpdatedAt = now
+	m.schedule(now)
+	return true
+}
+
+// Release lets a held retraction go out, and reports whether it was held.
+func (m *Mapping) Release(now time.Time) bool { return m.endHold(Released, now) }
+
+// Drop gives a held retraction up and keeps the appointment in GHL. It reports
+// whether the row was held.
+func (m *Mapping) Drop(now time.Time) bool { return m.endHold(Kept, now) }
+
+func (m *Mapping) endHold(h Hold, now time.Time) bool {
+	if m.Hold != Held {
+		return false
+	}
+	m.Hold = h
+	m.UpdatedAt = now
+	m.schedule(now)
+	return true
+}
+
+// holdable reports whether the row is a retraction that has not left yet.
+func (m *Mapping) holdable() bool {
+	leaving := m.Call != nil && m.Call.State == InFlight && m.Call.Operation == Delete
+	return m.Wanted == Absent && m.Hold == NotHeld && !m.Settled() && !leaving
+}
+
+// hold is the fuse's. A call that is in flight goes on.
+func (m *Mapping) hold(now time.Time) {
+	m.Hold = Held
+	m.UpdatedAt = now
+	m.schedule(now)
+}

@@ -1,0 +1,153 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+)
+
+// Errors that callers branch on. Stores wrap them.
+var (
+	// ErrLocked: another daemon works on this state.
+	ErrLocked = errors.New("state is in use by another process")
+	// ErrCorrupt: the store cannot be read as what it should be.
+	ErrCorrupt = errors.New("state is damaged")
+	// ErrNewerSchema: a newer ghlsync wrote this state.
+	ErrNewerSchema = errors.New("state was written by a newer ghlsync")
+	// ErrFenced: the checkpoint is not what this capturer wrote last; somebody
+	// else captures. Nothing of the transaction is stored.
+	ErrFenced = errors.New("another capturer has taken over")
+	// ErrNotFound: no such mapping.
+	ErrNotFound = errors.New("no mapping for this event")
+)
+
+// Checkpoint is how far one slot's stream is durable here. It is written in the
+// same transaction as what it covers.
+type Checkpoint struct {
+	Slot string
+	// LSN is an end LSN: every transaction whose commit LSN lies below it is in
+	// the state.
+	LSN         pglogrepl.LSN
+	Epoch       int64
+	SystemID    string
+	Timeline    int32
+	Database    string
+	Fingerprint string    // of publication and table, see package cdc
+	Capturer    string    // token of the process that may move the checkpoint
+	CommittedAt time.Time // commit time of the last transaction; zero if none yet
+	UpdatedAt   time.Time
+	// SnapshotLSN is the consistent point of the snapshot that is being taken; 0
+	// when none is. Found set at a start, the snapshot was interrupted and starts
+	// over.
+	SnapshotLSN pglogrepl.LSN
+	// Baseline is when the first snapshot was complete; zero before. Rows that a
+	// later snapshot finds without a record are new, not assumed.
+	Baseline time.Time
+}
+
+// Attempt is the audit line of one call. It never holds a body.
+type Attempt struct {
+	EventID    EventID
+	Operation  Operation
+	DeliveryID string
+	StartedAt  time.Time
+	Duration   time.Duration
+	HTTPStatus int    // 0 without an answer
+	Outcome    string // delivered, not_found, retry, permanent, unknown, paused
+	Code       string // "" when delivered
+}
+
+// Filter selects mappings. Zero fields select all; set ones are joined by 'and'.
+type Filter struct {
+	// Listed leaves out what is counted nowhere (delivered and kept tombstones)
+	// and what is only assumed, as 'mappings list' does.
+	Listed bool
+	Status Status
+	Held   bool
+	// Query matches a part of the event id or of the appointment id, literally.
+	Query string
+	// WantedBefore selects rows wanted present whose version is older.
+	WantedBefore *Version
+	// Wanted selects by what is wanted.
+	Wanted Wanted
+	// Fusible selects retractions that count for the fuse and were committed at
+	// or after this time: Retracted, and neither released nor kept.
+	Fusible time.Time
+}
+
+// Reader reads the state as it was last committed. It may be used while a Tx is
+// open elsewhere.
+type Reader interface {
+	// Checkpoint returns nil if the slot has none.
+	Checkpoint(ctx context.Context, slot string) (*Checkpoint, error)
+	// Get returns ErrNotFound for an unknown event.
+	Get(ctx context.Context, id EventID) (*Mapping, error)
+	// List returns up to limit mappings with an id above after, in the order of
+	// their ids (bytewise).
+	List(ctx context.Context, f Filter, after EventID, limit int) ([]*Mapping, error)
+	Counts(ctx context.Context) (Counts, error)
+	// LastAttempt is the start of the latest call; zero if there was none.
+	LastAttempt(ctx context.Context) (time.Time, error)
+	// Attempts returns the audit lines of one event, latest first.
+	Attempts(ctx context.Context, id EventID, limit int) ([]Attempt, error)
+}
+
+// Store keeps mappings and checkpoints durably.
+type Store interface {
+	Reader
+	// Begin opens a transaction. It waits for another one to end, where the
+	// backend has one writer.
+	Begin(ctx context.Context) (Tx, error)
+	Close() error
+}
+
+// Tx is one durable change. It is used by one goroutine. Nothing is visible to
+// others before Commit returns without error; then it survives a crash.
+type Tx interface {
+	// Load returns the rows of the events that are known, and locks them.
+	Load(ctx context.Context, ids []EventID) (map[EventID]*Mapping, error)
+	// Page is Reader.List within the transaction.
+	Page(ctx context.Context, f Filter, after EventID, limit int) ([]*Mapping, error)
+	// Save writes whole rows, and counts them.
+	Save(ctx context.Context, rows ...*Mapping) error
+
+	DeliveryTx
+	CaptureTx
+
+	Commit(ctx context.Context) error
+	// Rollback after Commit does nothing.
+	Rollback() error
+}
+
+// DeliveryTx is what delivery needs of a transaction.
+type DeliveryTx interface {
+	// Due returns up to limit rows whose NextAttempt is at or before now, the
+	// longest waiting first, and locks them. Rows locked elsewhere are passed over.
+	Due(ctx context.Context, now time.Time, limit int) ([]*Mapping, error)
+	// NextDue is the earliest NextAttempt; zero if nothing is scheduled.
+	NextDue(ctx context.Context) (time.Time, error)
+	// Leased returns up to limit rows with a call in flight whose lease ended
+	// before the given time.
+	Leased(ctx context.Context, before time.Time, limit int) ([]*Mapping, error)
+	// Record appends audit lines.
+	Record(ctx context.Context, attempts ...Attempt) error
+	// Retire keeps appointment ids that are gone from GHL.
+	Retire(ctx context.Context, id EventID, appointmentID string, at time.Time) error
+	// Prune removes tombstones settled before the one time and audit lines
+	// before the other, at most limit of each, and returns how many went.
+	Prune(ctx context.Context, tombstones, attempts time.Time, limit int) (int, error)
+}
+
+// CaptureTx is what capture needs of a transaction.
+type CaptureTx interface {
+	// Taken returns which of the appointment ids are held by a mapping (its event
+	// id) or retired ("").
+	Taken(ctx context.Context, appointmentIDs []string) (map[string]EventID, error)
+	// CountFusible counts what Filter.Fusible selects.
+	CountFusible(ctx context.Context, since time.Time) (int, error)
+	// SetCheckpoint writes next if the stored one has prev's LSN, epoch and
+	// capturer (prev nil: none is stored); else ErrFenced.
+	SetCheckpoint(ctx context.Context, prev *Checkpoint, next Checkpoint) error
+}
