@@ -1,0 +1,111 @@
+package ghl
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// reply is a webhook's complete answer, or its status and what could be read
+// where the status alone decides.
+type reply struct {
+	status     int
+	body       []byte
+	cut        bool   // body ends at the size limit
+	retryAfter string // the Retry-After header
+}
+
+// classify turns an answer into a result. It is the one place where GHL's
+// answers get their meaning:
+//
+//	2xx                       Delivered, unless the body says otherwise:
+//	                          success:false is Permanent (or NotFound), a test
+//	                          answer without an id is Paused
+//	401 403 404 410, any 3xx  Paused
+//	408 and 5xx but 503       Retry, GHL may have acted
+//	425 429 503               Retry, GHL did not take it
+//	other 4xx                 Permanent (or NotFound, where the body says so)
+//	anything else             Unknown
+func classify(op Operation, r reply, now time.Time) Result {
+	res := Result{HTTPStatus: r.status, RetryAfter: parseRetryAfter(r.retryAfter, now)}
+	switch {
+	case r.status >= 200 && r.status < 300:
+		classifySuccess(&res, op, decodeAnswer(r.body, r.cut))
+	case r.status >= 300 && r.status < 400:
+		res.Outcome, res.Code = Paused, CodeRedirect
+	case r.status >= 400 && r.status < 500:
+		classifyRefusal(&res, op, decodeAnswer(r.body, r.cut))
+	case r.status >= 500 && r.status < 600:
+		res.Outcome, res.Code = Retry, codeOfStatus(r.status)
+		res.MaybeActed = r.status != http.StatusServiceUnavailable
+	default:
+		res.Outcome, res.Code, res.MaybeActed = Unknown, CodeMalformed, true
+	}
+	return res
+}
+
+func classifySuccess(res *Result, op Operation, a answer) {
+	switch {
+	case a.failed:
+		classifyFailure(res, op, safeCode(a.errorCode, CodeGHLError))
+	case a.test:
+		res.Outcome, res.Code = Paused, CodeWorkflowInactive
+	default:
+		res.Outcome, res.AppointmentID = Delivered, a.appointmentID
+	}
+}
+
+func classifyRefusal(res *Result, op Operation, a answer) {
+	switch res.HTTPStatus {
+	case http.StatusUnauthorized:
+		res.Outcome, res.Code = Paused, CodeUnauthorized
+	case http.StatusForbidden:
+		res.Outcome, res.Code = Paused, CodeForbidden
+	case http.StatusNotFound:
+		res.Outcome, res.Code = Paused, CodeHookNotFound
+	case http.StatusGone:
+		res.Outcome, res.Code = Paused, CodeHookGone
+	case http.StatusRequestTimeout:
+		res.Outcome, res.Code, res.MaybeActed = Retry, codeOfStatus(res.HTTPStatus), true
+	case http.StatusTooEarly, http.StatusTooManyRequests:
+		res.Outcome, res.Code = Retry, codeOfStatus(res.HTTPStatus)
+	default:
+		classifyFailure(res, op, safeCode(a.errorCode, codeOfStatus(res.HTTPStatus)))
+	}
+}
+
+// classifyFailure parks, unless the code says that the appointment is not
+// there. For a create that makes no sense, and taken at its word it would be
+// sent for ever: a create is parked under the same code.
+func classifyFailure(res *Result, op Operation, code string) {
+	res.Outcome, res.Code = Permanent, code
+	if op != Created && (code == CodeAppointmentNotFound || code == CodeNotFound) {
+		res.Outcome = NotFound
+	}
+}
+
+// maxRetryAfter bounds what a receiver may ask for, so that a wrong header
+// does not silence delivery for a day.
+const maxRetryAfter = time.Hour
+
+// parseRetryAfter reads both forms of RFC 9110, section 10.2.3: seconds, or an
+// HTTP date reckoned from now. What is neither, or lies in the past, is 0.
+func parseRetryAfter(header string, now time.Time) time.Duration {
+	header = strings.TrimSpace(header)
+	if header == "" {
+		return 0
+	}
+	wait := time.Duration(0)
+	if strings.Trim(header, "0123456789") == "" {
+		seconds, err := strconv.Atoi(header)
+		if err != nil || seconds > int(maxRetryAfter/time.Second) {
+			// Digits that do not fit an int ask for longer than the bound, too.
+			return maxRetryAfter
+		}
+		wait = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(header); err == nil {
+		wait = at.Sub(now)
+	}
+	return min(max(wait, 0), maxRetryAfter)
+}
