@@ -1,0 +1,220 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ghlsync/cdc"
+	"ghlsync/state"
+	"ghlsync/translator"
+)
+
+// apply merges changes into the open transaction, in stream order. It works in
+// segments: rows are loaded, merged and saved together, and a segment ends where
+// something has to see the rows saved.
+func (a *Applier) apply(ctx context.Context, changes []cdc.Change) error {
+	if err := a.begin(ctx); err != nil {
+		return err
+	}
+	for len(changes) > 0 {
+		if changes[0].Kind == cdc.Truncate {
+			if err := a.truncate(ctx, changes[0].Tx); err != nil {
+				return err
+			}
+			changes = changes[1:]
+			continue
+		}
+		n, err := a.segment(ctx, changes)
+		if err != nil {
+			return err
+		}
+		changes = changes[n:]
+	}
+	return nil
+}
+
+// segment applies changes up to the next truncate, or to where the fuse has to
+// look: retractions are counted by commit time, so those of one moment are
+// counted before those of a later one are there.
+func (a *Applier) segment(ctx context.Context, changes []cdc.Change) (n int, err error) {
+	changes = untilTruncate(changes)
+	b, err := a.open(ctx, changes)
+	if err != nil {
+		return 0, err
+	}
+	for n = range changes {
+		ch := &changes[n]
+		if !a.fusAt.IsZero() && ch.Tx.CommitTime.Sub(a.fusAt).Abs() >= time.Second {
+			if err := b.save(ctx); err != nil {
+				return n, err
+			}
+			return n, a.blowFuse(ctx)
+		}
+		if err := b.change(ctx, ch); err != nil {
+			return n, err
+		}
+	}
+	return len(changes), b.save(ctx)
+}
+
+func untilTruncate(changes []cdc.Change) []cdc.Change {
+	for i := range changes {
+		if changes[i].Kind == cdc.Truncate {
+			return changes[:i]
+		}
+	}
+	return changes
+}
+
+// open prepares a batch for the changes: the rows they touch and the clients
+// they need, with one question each.
+func (a *Applier) open(ctx context.Context, changes []cdc.Change) (*batch, error) {
+	var need needs
+	for i := range changes {
+		ch := &changes[i]
+		need.event(ch.Key)
+		if ch.OldKey != "" {
+			need.event(ch.OldKey)
+		}
+		if ch.Kind != cdc.Delete && a.rules.InScope(&ch.Row) {
+			need.client(ch.Row.Text(cdc.ClientID), ch.Tx.XID)
+			need.appointment(ch.Row.Text(cdc.AppointmentID))
+		}
+	}
+	clients, err := a.clients(ctx, &need)
+	if err != nil {
+		return nil, err
+	}
+	return a.batch(ctx, &need, clients)
+}
+
+func (a *Applier) clients(ctx context.Context, need *needs) (map[string]cdc.Client, error) {
+	if len(need.clients.list) == 0 {
+		return nil, nil
+	}
+	clients, err := a.source.Clients(ctx, need.xids.list, need.clients.list)
+	if err != nil {
+		return nil, fmt.Errorf("look up clients: %w", err)
+	}
+	return clients, nil
+}
+
+// change merges one insert, update or delete.
+func (b *batch) change(ctx context.Context, ch *cdc.Change) error {
+	in, superseded, err := b.intent(ctx, ch)
+	if err != nil {
+		return err
+	}
+	base := state.Change{
+		Source:      state.Stream,
+		Version:     state.Version{Epoch: b.a.cp.Epoch, LSN: ch.Tx.CommitLSN},
+		CommittedAt: ch.Tx.CommitTime,
+		Inserted:    ch.Kind == cdc.Insert,
+	}
+	if ch.OldKey != "" {
+		old := base
+		old.ID, old.Wanted = state.EventID(ch.OldKey), state.Absent
+		b.merge(old)
+	}
+	if superseded {
+		return nil
+	}
+	return b.want(ctx, base, in)
+}
+
+// intent translates a change, completing what the stream left out. superseded
+// says that the row is gone from the source: the change that removed it follows
+// in the stream.
+func (b *batch) intent(ctx context.Context, ch *cdc.Change) (in translator.Intent, superseded bool, err error) {
+	if ch.Kind == cdc.Delete || !ch.Row.HasUnchanged() {
+		return b.a.rules.Change(ch, b.client(&ch.Row)), false, nil
+	}
+	if b.complete(ch) {
+		return b.a.rules.Change(ch, b.client(&ch.Row)), false, nil
+	}
+	row, found, err := b.a.source.EventRow(ctx, ch.Tx.XID, ch.Key)
+	if err != nil {
+		return in, false, fmt.Errorf("read event %s, of which the stream left values out: %w", ch.Key, err)
+	}
+	if !found {
+		return in, true, nil
+	}
+	whole := *ch
+	whole.Row = row
+	if err := b.addClient(ctx, &row, ch.Tx.XID); err != nil {
+		return in, false, err
+	}
+	return b.a.rules.Change(&whole, b.client(&row)), false, nil
+}
+
+// complete fills what an UPDATE did not touch from the payload of the version
+// before it, and reports whether the row is whole, or is not needed: it is out
+// of scope, or older than what the state has.
+func (b *batch) complete(ch *cdc.Change) bool {
+	if _, p := ch.Row.Get(cdc.Type); p == cdc.Value && !b.a.rules.InScope(&ch.Row) {
+		return true
+	}
+	before := ch.Key
+	if ch.OldKey != "" {
+		before = ch.OldKey
+	}
+	m := b.rows[state.EventID(before)]
+	if m == nil || m.Wanted != state.Present || m.Payload == nil {
+		return false
+	}
+	at := state.Version{Epoch: b.a.cp.Epoch, LSN: ch.Tx.CommitLSN}
+	return translator.Fill(&ch.Row, m.Payload) || at.Before(m.Version)
+}
+
+// addClient looks up the client of a row that was read from the source.
+func (b *batch) addClient(ctx context.Context, row *cdc.Row, xid uint32) error {
+	id := row.Text(cdc.ClientID)
+	if _, known := b.clients[id]; known || !b.a.rules.InScope(row) {
+		return nil
+	}
+	found, err := b.a.source.Clients(ctx, []uint32{xid}, []string{id})
+	if err != nil {
+		return fmt.Errorf("look up client: %w", err)
+	}
+	if b.clients == nil {
+		b.clients = make(map[string]cdc.Client)
+	}
+	for k, v := range found {
+		b.clients[k] = v
+	}
+	return nil
+}
+
+// truncate retracts every event that is wanted.
+func (a *Applier) truncate(ctx context.Context, tx *cdc.Tx) error {
+	version := state.Version{Epoch: a.cp.Epoch, LSN: tx.CommitLSN}
+	return a.retractAll(ctx, state.Filter{Wanted: state.Present}, state.Change{
+		Source: state.Stream, Version: version, CommittedAt: tx.CommitTime, Wanted: state.Absent,
+	})
+}
+
+const retractPage = 1000
+
+// retractAll applies one retraction to every mapping that the filter selects.
+func (a *Applier) retractAll(ctx context.Context, f state.Filter, change state.Change) error {
+	var after state.EventID
+	for {
+		rows, err := a.tx.Page(ctx, f, after, retractPage)
+		if err != nil {
+			return fmt.Errorf("page mappings: %w", err)
+		}
+		if len(rows) == 0 {
+			return nil
+		}
+		after = rows[len(rows)-1].ID
+		b := a.batchOf(rows)
+		for _, m := range rows {
+			change.ID = m.ID
+			b.merge(change)
+		}
+		if err := b.save(ctx); err != nil {
+			return err
+		}
+	}
+}
