@@ -1,0 +1,232 @@
+package deliver
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/time/rate"
+
+	"ghlsync/state"
+)
+
+// books is what the book-keeping goroutine owns. Nobody else touches it while
+// the goroutine runs.
+type books struct {
+	*Deliverer
+	gate   gate
+	dice   dice
+	caller state.Caller
+
+	inFlight   int     // calls at the workers
+	unrecorded []ended // ended, and not yet durable
+	dueAt      time.Time
+	pruneAt    time.Time
+
+	storeErr   error     // of the last turn
+	storeAt    time.Time // not to be tried before
+	storeRetry *backoff.ExponentialBackOff
+}
+
+func newBooks(d *Deliverer) *books {
+	b := &books{Deliverer: d, dice: newDice(d.o.Seed), storeRetry: backoff.NewExponentialBackOff()}
+	b.gate = gate{base: d.o.RetryBase, most: d.o.RetryCap, jitter: b.dice.jitter}
+	if d.o.Disabled {
+		b.gate.state = gateDisabled
+	}
+	b.storeRetry.InitialInterval = 50 * time.Millisecond
+	b.storeRetry.MaxInterval = 5 * time.Second
+	b.caller = state.Caller{
+		Owner:  d.o.Owner,
+		Lease:  d.o.Timeout + leaseMargin,
+		NewID:  rand.Text,
+		Encode: encode,
+	}
+	return b
+}
+
+// run keeps the books until Stop, and returns when nothing is in flight and
+// everything is recorded. An error says what could not be recorded.
+func (b *books) run(ctx context.Context) error {
+	b.dueAt, b.pruneAt = b.now(), b.now()
+	alarm := time.NewTimer(0)
+	defer alarm.Stop()
+	for {
+		b.takeEnded()
+		now := b.now()
+		switch {
+		case b.finished(ctx):
+			return b.leftOver()
+		case b.mustTurn(now):
+			b.settleStore(b.turn(ctx))
+		case b.mustPrune(now):
+			b.settleStore(b.prune(ctx))
+		default:
+			b.publish()
+			b.sleep(now, alarm)
+		}
+	}
+}
+
+// finished reports whether a stop is complete, or was cut.
+func (b *books) finished(ctx context.Context) bool {
+	return b.isStopping() && b.inFlight == 0 && (len(b.unrecorded) == 0 || ctx.Err() != nil)
+}
+
+func (b *books) leftOver() error {
+	n := len(b.unrecorded)
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("record the outcome of %d calls: %w", n, b.storeErr)
+}
+
+func (b *books) isStopping() bool {
+	select {
+	case <-b.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// takeEnded takes the results that are there, and tells the gate at once: it
+// must not wait for a slow store to close.
+func (b *books) takeEnded() {
+	for {
+		select {
+		case e := <-b.ended:
+			b.take(e)
+		default:
+			return
+		}
+	}
+}
+
+func (b *books) take(e ended) {
+	b.inFlight--
+	b.unrecorded = append(b.unrecorded, e)
+	if b.gate.ended(e.at, e.request.DeliveryID, e.result) {
+		b.logGate()
+		b.publish()
+	}
+}
+
+// room is how many calls may be claimed now. Tokens are looked at, not taken:
+// a claim never waits for one, so it carries what is newest when it leaves.
+func (b *books) room(now time.Time) int {
+	free := min(b.o.Concurrency-b.inFlight, b.gate.allow(now))
+	if free <= 0 || b.isStopping() {
+		return 0
+	}
+	if b.o.Rate == rate.Inf {
+		return free
+	}
+	return min(free, int(b.limiter.TokensAt(now)))
+}
+
+func (b *books) mustTurn(now time.Time) bool {
+	if now.Before(b.storeAt) {
+		return false
+	}
+	return len(b.unrecorded) > 0 || reached(now, b.dueAt) && b.room(now) > 0
+}
+
+func (b *books) mustPrune(now time.Time) bool {
+	return !now.Before(b.storeAt) && !b.isStopping() && reached(now, b.pruneAt)
+}
+
+// reached reports whether a time that may be none has come.
+func reached(now, at time.Time) bool { return !at.IsZero() && !now.Before(at) }
+
+// maxSleep bounds a sleep by the monotonic clock, so that a step of the wall
+// clock, by which events are due, is noticed.
+const maxSleep = time.Minute
+
+// sleep waits for whatever comes first: a call that ends, a wake-up, the stop,
+// or the next time at which there is something to do.
+func (b *books) sleep(now time.Time, alarm *time.Timer) {
+	alarm.Reset(min(b.nextLook(now).Sub(now), maxSleep))
+	stopping, cut := b.stopping, b.storeCtx.Done()
+	if b.isStopping() {
+		stopping = nil // known already; what is left are results and the store
+	}
+	if b.storeCtx.Err() != nil {
+		cut = nil // known as well; what is left are calls that end late
+	}
+	select {
+	case e := <-b.ended:
+		b.take(e)
+	case <-b.wake:
+		b.dueAt = b.now()
+	case <-stopping:
+	case <-cut:
+	case <-alarm.C:
+	}
+}
+
+// nextLook is when to look again if nothing happens.
+func (b *books) nextLook(now time.Time) time.Time {
+	next := now.Add(maxSleep)
+	sooner := func(t time.Time) {
+		if t.Before(next) {
+			next = t
+		}
+	}
+	if !b.isStopping() {
+		sooner(later(b.pruneAt, b.storeAt))
+		if !b.dueAt.IsZero() && b.inFlight < b.o.Concurrency {
+			sooner(b.nextClaim(now))
+		}
+	}
+	if len(b.unrecorded) > 0 {
+		sooner(b.storeAt)
+	}
+	return next
+}
+
+// nextClaim is when the next event may be claimed: it is due, the gate lets it
+// through, there is a token for it, and the store is to be tried.
+func (b *books) nextClaim(now time.Time) time.Time {
+	at := later(b.dueAt, b.storeAt)
+	if opens := b.gate.opensAt(); !opens.IsZero() {
+		at = later(at, opens)
+	} else if b.gate.allow(now) == 0 {
+		return now.Add(maxSleep) // a probe is in flight, or delivery is off
+	}
+	if missing := 1 - b.limiter.TokensAt(now); b.o.Rate != rate.Inf && missing > 0 {
+		at = later(at, now.Add(time.Duration(missing/float64(b.o.Rate)*float64(time.Second))+time.Microsecond))
+	}
+	return at
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// settleStore takes note of how a turn went. While the store fails, turns are
+// tried again with backoff and nothing new leaves; people read of it twice, when
+// it begins and when it is over.
+func (b *books) settleStore(err error) {
+	before := b.storeErr
+	b.storeErr = err
+	if err == nil {
+		b.storeAt = time.Time{}
+		if before != nil {
+			b.storeRetry.Reset()
+			b.log.Info(msgStoreWorks)
+			b.publish()
+		}
+		return
+	}
+	b.storeAt = b.now().Add(b.storeRetry.NextBackOff())
+	if before == nil {
+		b.log.Error(msgStoreFails, keyError, err)
+		b.publish()
+	}
+}

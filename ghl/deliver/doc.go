@@ -1,0 +1,38 @@
+// Package deliver is the loop that makes GHL equal to what is wanted.
+//
+// One goroutine keeps the books: in one transaction of the state store it
+// records every call that ended since it last looked, and claims as many due
+// events as there are free workers and rate tokens. Only when that is committed
+// do the claimed calls go to the workers. A busy loop thus costs one commit for
+// many calls. An idle one sleeps until the next event is due, until
+// [Deliverer.Wake], or until the gate probes.
+//
+// What it promises (numbers are those of docs/ARCHITECTURE.md):
+//
+//   - 4: for one event there is one call in flight, and the newest state wins.
+//     The lease in the event's row is taken before a call leaves and given back
+//     when its end is recorded; nothing is claimed ahead of a free worker, so a
+//     change that arrives while an event waits goes out with it.
+//   - 5: before a call leaves, its exact bytes and the fact that its outcome is
+//     unknown are durable. A call that a dead process left is found by
+//     [Deliverer.Start] and repeated, byte for byte under its delivery id, once
+//     Settle is over.
+//   - 6: a result is kept in memory until it is recorded, however long the store
+//     fails; meanwhile no new call leaves.
+//   - 8: no URL, no body and no text from GHL is ever logged: ids, codes,
+//     statuses and times only.
+//
+// One gate serves the circuit breaker, the pause and the switch. It closes for
+// a Paused result (one loud message, not one an event), for a Retry-After, and
+// after five calls in a row without an answer; then it lets one probing call
+// through after RetryBase, later and later up to RetryCap, and opens when a
+// probe succeeds. While it is closed events stay due and untouched. It is our
+// own, not sony/gobreaker, which has one fixed time until it half-opens and
+// knows nothing of pauses and their reasons.
+//
+// The package owns one book-keeping goroutine and Concurrency workers. They
+// start with [Deliverer.Start] and are gone when [Deliverer.Stop] has returned.
+// A caller makes a store and a client, then New, Start, Wake after every commit
+// that may have made something due, Stop, and only then closes client and store.
+// One Deliverer at a time works on a state: Start takes over every lease.
+package deliver

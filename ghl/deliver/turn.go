@@ -1,0 +1,231 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ghlsync/state"
+)
+
+// turn is one round of book-keeping: record what ended, claim what is due,
+// commit, and only then let the claimed calls leave. A crash before the commit
+// leaves everything as it was, with the calls that ended still leased; a crash
+// behind it finds the claimed ones as of unknown outcome.
+func (b *books) turn(ctx context.Context) error {
+	tx, err := b.o.Store.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("begin delivery's transaction: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, and else an error came before
+	b.takeEnded()       // those that ended while the store was busy
+	now := b.now()
+	reports, err := b.record(ctx, tx, now)
+	if err != nil {
+		return err
+	}
+	claimed, looked, err := b.claim(ctx, tx, now)
+	if err != nil {
+		return err
+	}
+	due, err := tx.NextDue(ctx)
+	if err != nil {
+		return fmt.Errorf("find the next due event: %w", err)
+	}
+	if len(reports) > 0 || looked > 0 {
+		if err := tx.Commit(ctx); err != nil {
+			b.unclaim(claimed, now)
+			return fmt.Errorf("commit delivery's transaction: %w", err)
+		}
+	}
+	if b.dueAt = due; looked == 0 && reached(now, due) && b.room(now) > 0 {
+		b.dueAt = now.Add(lockedWait)
+	}
+	b.unrecorded = b.unrecorded[:0]
+	b.leave(now, claimed)
+	b.report(reports)
+	return nil
+}
+
+// lockedWait is how long to leave rows that are due but locked by somebody else.
+const lockedWait = 100 * time.Millisecond
+
+// unclaim is for a failed commit: the calls do not leave. Should the commit have
+// taken effect all the same, their rows are leased for nothing; recording them
+// as never sent gives them back.
+func (b *books) unclaim(claimed []*call, now time.Time) {
+	for _, c := range claimed {
+		b.unrecorded = append(b.unrecorded, ended{call: c, result: unsentResult, started: now, at: now, unsent: true})
+	}
+}
+
+// leave hands claimed calls to the workers. It does not block: the channel holds
+// as many calls as may be in flight.
+func (b *books) leave(now time.Time, claimed []*call) {
+	if len(claimed) == 0 {
+		return
+	}
+	b.limiter.AllowN(now, len(claimed)) // there are enough, room has looked
+	b.inFlight += len(claimed)
+	for _, c := range claimed {
+		b.gate.left(c.request.DeliveryID)
+		b.calls <- c
+	}
+	b.publish()
+}
+
+// report is what is known of an ended call once it is recorded.
+type report struct {
+	ended
+	next   time.Time // of the next attempt; zero if none is scheduled
+	parked string
+}
+
+// record writes the end of calls into their rows. A call that is not the one in
+// flight of its row any more (its commit took effect although it failed, so it
+// is recorded already) changes nothing.
+func (b *books) record(ctx context.Context, tx state.Tx, now time.Time) ([]report, error) {
+	if len(b.unrecorded) == 0 {
+		return nil, nil
+	}
+	ids := make([]state.EventID, len(b.unrecorded))
+	for i, e := range b.unrecorded {
+		ids[i] = e.id
+	}
+	rows, err := tx.Load(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("load called events: %w", err)
+	}
+	var (
+		reports  = make([]report, 0, len(b.unrecorded))
+		changed  = make([]*state.Mapping, 0, len(b.unrecorded))
+		attempts = make([]state.Attempt, 0, len(b.unrecorded))
+	)
+	for _, e := range b.unrecorded {
+		r := report{ended: e}
+		if m := rows[e.id]; b.isInFlight(m, e) {
+			retired := m.Finish(now, b.resultFor(m, e))
+			if retired != "" {
+				if err := tx.Retire(ctx, m.ID, retired, now); err != nil {
+					return nil, fmt.Errorf("retire an appointment id: %w", err)
+				}
+			}
+			changed = append(changed, m)
+			if !e.unsent {
+				attempts = append(attempts, attemptOf(e))
+			}
+			r.next, r.parked, r.appointmentID = m.NextAttempt, m.Parked, known(m.AppointmentID, retired)
+		}
+		reports = append(reports, r)
+	}
+	if err := tx.Save(ctx, changed...); err != nil {
+		return nil, fmt.Errorf("save called events: %w", err)
+	}
+	if err := tx.Record(ctx, attempts...); err != nil {
+		return nil, fmt.Errorf("record calls: %w", err)
+	}
+	return reports, nil
+}
+
+// isInFlight reports whether e is the end of the call that the row has in flight.
+func (b *books) isInFlight(m *state.Mapping, e ended) bool {
+	return m != nil && m.Call != nil && m.Call.State == state.InFlight &&
+		m.Call.DeliveryID == e.request.DeliveryID && m.LeaseOwner == b.o.Owner
+}
+
+func known(id, otherwise string) string {
+	if id == "" {
+		return otherwise
+	}
+	return id
+}
+
+func attemptOf(e ended) state.Attempt {
+	return state.Attempt{
+		EventID:    e.id,
+		Operation:  e.operation,
+		DeliveryID: e.request.DeliveryID,
+		StartedAt:  e.started,
+		Duration:   e.result.Duration,
+		HTTPStatus: e.result.HTTPStatus,
+		Outcome:    e.result.Outcome.String(),
+		Code:       e.result.Code,
+	}
+}
+
+// claim leases as many due events as may be called now and returns their calls,
+// with the number of rows it has written.
+func (b *books) claim(ctx context.Context, tx state.Tx, now time.Time) (calls []*call, written int, err error) {
+	room := b.room(now)
+	if room == 0 {
+		return nil, 0, nil
+	}
+	rows, err := tx.Due(ctx, now, room)
+	if err != nil {
+		return nil, 0, fmt.Errorf("find due events: %w", err)
+	}
+	for _, m := range rows {
+		switch err := m.Begin(now, b.caller); {
+		case errors.Is(err, state.ErrNothingDue):
+			m.NextAttempt = time.Time{} // else it would be found due for ever
+		case err != nil:
+			return nil, 0, fmt.Errorf("begin a call: %w", err)
+		default:
+			calls = append(calls, newCall(m))
+		}
+	}
+	if err := tx.Save(ctx, rows...); err != nil {
+		return nil, 0, fmt.Errorf("save claimed events: %w", err)
+	}
+	return calls, len(rows), nil
+}
+
+// abandonBatch is how many calls of a dead process one transaction ends.
+const abandonBatch = 500
+
+// abandon ends, as of unknown outcome, the calls that a dead process left. It
+// runs before anything is claimed, so every lease is such a call's.
+func (b *books) abandon(ctx context.Context) error {
+	total := 0
+	for {
+		n, err := b.abandonSome(ctx)
+		if err != nil {
+			return err
+		}
+		total += n
+		if n < abandonBatch {
+			if total > 0 {
+				b.log.Warn(msgAbandoned, keyCalls, total, keySettle, b.o.Settle)
+			}
+			return nil
+		}
+	}
+}
+
+func (b *books) abandonSome(ctx context.Context) (int, error) {
+	tx, err := b.o.Store.Begin(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, and else an error came before
+	now := b.now()
+	// A dead process has no future: leases that have not run out are included.
+	rows, err := tx.Leased(ctx, now.AddDate(100, 0, 0), abandonBatch)
+	if err != nil {
+		return 0, fmt.Errorf("find leased events: %w", err)
+	}
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	for _, m := range rows {
+		m.Abandon(now, b.o.Settle)
+	}
+	if err := tx.Save(ctx, rows...); err != nil {
+		return 0, fmt.Errorf("save abandoned events: %w", err)
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return 0, fmt.Errorf("commit: %w", err)
+	}
+	return len(rows), nil
+}

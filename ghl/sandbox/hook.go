@@ -1,0 +1,246 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"ghlsync/ghl"
+)
+
+// maxBodyBytes bounds a request's body; descriptions of megabytes fit.
+const maxBodyBytes = 32 << 20
+
+// call is one webhook request while it is handled.
+type call struct {
+	*flight
+	payload
+	entry      *Request
+	delivery   *delivery
+	fault      Rule
+	refusal    error // a violation; nothing is acted on
+	generation int
+	concluded  bool
+}
+
+// serveHook is the webhook: read, log, check, then whatever the fault rules
+// make of it.
+func (s *Sandbox) serveHook(w http.ResponseWriter, r *http.Request) {
+	arrived := s.opts.Now()
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	if err != nil {
+		http.Error(w, "request body was cut or is too large", http.StatusBadRequest)
+		return
+	}
+	c, others := s.arrive(arrived, r, body)
+	defer s.conclude(c, 0, "") // where no answer was given
+	if s.opts.OnRequest != nil {
+		s.opts.OnRequest(Arrival{
+			Number: c.entry.Number, Time: arrived,
+			Operation: c.operation, EventID: c.eventID, DeliveryID: c.entry.DeliveryID,
+		})
+	}
+	s.countOverlap(others)
+	if c.refusal != nil && !s.opts.Lenient {
+		s.answer(w, c, http.StatusUnprocessableEntity, failureBody("INVALID_PAYLOAD", c.refusal.Error()))
+		return
+	}
+	s.play(w, r, c)
+}
+
+// arrive checks and logs a request and decides its fault, all in one step, so
+// that numbers, counts and rules agree on the order of requests.
+func (s *Sandbox) arrive(at time.Time, r *http.Request, body []byte) (*call, []*flight) {
+	p, wrong := parsePayload(body, s.opts.EventTypes)
+	key := r.Header.Get("Idempotency-Key")
+	wrong = errors.Join(wrong, checkHeaders(r.Header))
+	c := &call{payload: p, flight: &flight{client: r.Context(), ended: make(chan struct{})}}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Requests++
+	s.stats.count(p.operation)
+	c.generation = s.generation
+	c.entry = &Request{
+		Number: s.stats.Requests, Time: at, Operation: p.operation, EventID: p.eventID,
+		DeliveryID: key, AppointmentID: p.appointmentID, Body: string(body),
+	}
+	s.log.add(c.entry)
+	delivery, same := s.keys.use(key, body)
+	c.delivery = delivery
+	if !same {
+		wrong = errors.Join(wrong, errors.New("delivery id was used before with another body"))
+	}
+	if wrong != nil {
+		s.refuse(c, wrong)
+	}
+	if wrong == nil || s.opts.Lenient {
+		fault, fired := s.pick(p)
+		c.fault, c.entry.Effect = fault, fault.Effect
+		if fired {
+			s.stats.Faults++
+		}
+	}
+	others := s.takeOff(p.eventID, c.flight)
+	s.wake()
+	return c, others
+}
+
+// refuse records a violation. The caller holds the lock.
+func (s *Sandbox) refuse(c *call, wrong error) {
+	c.refusal = wrong
+	s.stats.Violations++
+	s.violations.push(Violation{
+		Number: c.entry.Number, Time: c.entry.Time, EventID: c.eventID,
+		Text: strings.ReplaceAll(wrong.Error(), "\n", "; "),
+	})
+}
+
+// checkHeaders lets a person's curl pass without a delivery id; one that is
+// given must be given the same twice.
+func checkHeaders(h http.Header) error {
+	var wrong []error
+	if mime, _, _ := strings.Cut(h.Get("Content-Type"), ";"); strings.TrimSpace(mime) != "application/json" {
+		wrong = append(wrong, errors.New("Content-Type is not application/json"))
+	}
+	if h.Get("Idempotency-Key") != h.Get("X-Sentra-Delivery") {
+		wrong = append(wrong, errors.New("headers Idempotency-Key and X-Sentra-Delivery differ"))
+	}
+	return errors.Join(wrong...)
+}
+
+// play acts and answers as the fault says.
+func (s *Sandbox) play(w http.ResponseWriter, r *http.Request, c *call) {
+	if !s.before(r.Context(), c) {
+		s.drop(w, c)
+		return
+	}
+	var v verdict
+	if c.fault.acts() {
+		var err error
+		if v, err = s.act(c); err != nil {
+			s.answer(w, c, http.StatusUnprocessableEntity, failureBody("INVALID_PAYLOAD", err.Error()))
+			return
+		}
+	}
+	if !s.pause(r.Context(), c.fault.DelayAfter) {
+		s.drop(w, c)
+		return
+	}
+	s.reply(w, r, c, v)
+}
+
+// before plays what comes before the action, and tells whether it comes at all.
+func (s *Sandbox) before(client context.Context, c *call) bool {
+	if !s.pause(client, c.fault.DelayBefore) {
+		return false
+	}
+	switch c.fault.Effect {
+	case EffectDropBefore:
+		return false
+	case EffectHangBefore:
+		s.hang(client)
+		return false
+	case EffectHangThenAct:
+		// Not the client's context: the point is that it may be gone.
+		return s.pause(context.Background(), c.fault.ActAfter)
+	}
+	return true
+}
+
+// pause waits, and tells false when the client left or the sandbox ends.
+func (s *Sandbox) pause(client context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-client.Done():
+	case <-s.ending:
+	}
+	return false
+}
+
+func (s *Sandbox) hang(client context.Context) {
+	select {
+	case <-client.Done():
+	case <-s.ending:
+	}
+}
+
+// act lets the book do what the request asks for, once for each key.
+func (s *Sandbox) act(c *call) (verdict, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.generation != s.generation || c.operation == "" || c.eventID == "" {
+		return verdict{}, nil
+	}
+	if c.delivery.done && !s.opts.IgnoreIdempotencyKeys {
+		v := c.delivery.first
+		v.acted, v.double, v.replay = false, false, true
+		s.stats.Replays++
+		s.note(c, v)
+		return v, nil
+	}
+	v, err := s.book.apply(c.payload, s.opts.Now())
+	if err != nil {
+		s.refuse(c, err)
+		return v, err
+	}
+	if v.acted {
+		c.delivery.done, c.delivery.first = true, v
+		s.stats.Acted++
+	}
+	if v.double {
+		s.stats.Doubles++
+	}
+	if v.code != "" {
+		s.stats.NotFound++
+		if c.operation == ghl.Deleted {
+			s.stats.NoDeletes++
+		}
+	}
+	s.note(c, v)
+	return v, nil
+}
+
+// note writes a verdict into the log. The caller holds the lock.
+func (s *Sandbox) note(c *call, v verdict) {
+	c.entry.Acted, c.entry.Double, c.entry.Replay = v.acted, v.double, v.replay
+	if c.operation == ghl.Created {
+		c.entry.BookedID = v.id
+	}
+	s.wake()
+}
+
+// conclude logs the end of a request before the client can see it: who has
+// the answer finds it in the log. Only the first call counts.
+func (s *Sandbox) conclude(c *call, status int, answer string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.concluded {
+		return
+	}
+	c.concluded = true
+	c.entry.Done, c.entry.Status, c.entry.Answer = true, status, answer
+	if status != 0 && c.generation == s.generation {
+		s.stats.Answered++
+	}
+	s.land(c.eventID, c.flight)
+	s.wake()
+}
+
+// failureBody is the guide's answer for a failure.
+func failureBody(code, message string) string {
+	if code == "" {
+		return fmt.Sprintf(`{"success":false,"error":%s}`, jsonString(message))
+	}
+	return fmt.Sprintf(`{"success":false,"error":%s,"error_code":%s}`, jsonString(message), jsonString(code))
+}
