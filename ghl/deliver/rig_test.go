@@ -34,6 +34,8 @@ const patience = 20 * time.Second
 type rig struct {
 	t     *testing.T
 	box   *sandbox.Sandbox
+	url   string // of the webhook, secret
+	addr  string // of the sandbox
 	path  string // of the state file
 	store *sqlite.Store
 	d     *deliver.Deliverer
@@ -42,19 +44,23 @@ type rig struct {
 	lsn   pglogrepl.LSN
 	close func() // of the client in use
 
+	wrapStore  func(*sqlite.Store) deliver.Store   // nil: the store as it is
+	wrapSender func(deliver.Sender) deliver.Sender // nil: the client as it is
+
 	mu     sync.Mutex
 	events []deliver.Event
 	tick   chan struct{} // closed and replaced with every event
 }
 
 // newRig makes a rig with an empty state. Delivery is not started.
-func newRig(t *testing.T, edits ...func(*deliver.Options)) *rig {
+func newRig(t *testing.T, edits ...func(*rig)) *rig {
 	t.Helper()
 	r := &rig{t: t, path: filepath.Join(t.TempDir(), "state.db"), logs: &logBuffer{}, tick: make(chan struct{})}
 	r.box = sandbox.New(sandbox.Options{})
 	if err := r.box.Start(t.Context(), "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
+	r.url, r.addr = r.box.WebhookURL(), r.box.Addr()
 	t.Cleanup(r.box.Close)
 	r.o = deliver.Options{
 		Logger:      slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -68,7 +74,7 @@ func newRig(t *testing.T, edits ...func(*deliver.Options)) *rig {
 		Hook:        r.took,
 	}
 	for _, edit := range edits {
-		edit(&r.o)
+		edit(r)
 	}
 	r.open()
 	t.Cleanup(r.shut)
@@ -79,17 +85,23 @@ func newRig(t *testing.T, edits ...func(*deliver.Options)) *rig {
 func (r *rig) open() {
 	r.t.Helper()
 	var err error
-	if r.store, err = sqlite.Open(r.t.Context(), r.path); err != nil {
+	if r.store, err = sqlite.Open(r.t.Context(), r.path, sqlite.Options{}); err != nil {
 		r.t.Fatal(err)
 	}
 	o := r.o
 	o.Store = r.store
+	if r.wrapStore != nil {
+		o.Store = r.wrapStore(r.store)
+	}
 	if o.Sender == nil {
-		client, err := ghl.NewWebhook(ghl.WebhookOptions{URL: r.box.WebhookURL(), Timeout: o.Timeout, Concurrency: o.Concurrency})
+		client, err := ghl.NewWebhook(ghl.WebhookOptions{URL: r.url, Timeout: o.Timeout, Concurrency: o.Concurrency})
 		if err != nil {
 			r.t.Fatal(err)
 		}
 		o.Sender, r.close = client, client.Close
+	}
+	if r.wrapSender != nil {
+		o.Sender = r.wrapSender(o.Sender)
 	}
 	if r.d, err = deliver.New(o); err != nil {
 		r.t.Fatal(err)
@@ -294,7 +306,7 @@ func (r *rig) faults(rules ...sandbox.Rule) {
 // requests are those that the sandbox got for an event.
 func (r *rig) requests(id string) []sandbox.Request {
 	var got []sandbox.Request
-	for _, q := range r.box.Requests(0, 0) {
+	for _, q := range r.box.Requests() {
 		if q.EventID == id {
 			got = append(got, q)
 		}
@@ -305,7 +317,7 @@ func (r *rig) requests(id string) []sandbox.Request {
 // titles are those of the event's live appointments.
 func (r *rig) titles(id string) []string {
 	titles := []string{}
-	for _, a := range r.box.Appointments(id) {
+	for _, a := range r.box.AppointmentsOf(id) {
 		titles = append(titles, a.EventTitle)
 	}
 	return titles
@@ -351,7 +363,7 @@ func (r *rig) wantClean() {
 func (r *rig) wantNoSecrets() {
 	r.t.Helper()
 	logs := r.logs.String()
-	for _, secret := range []string{secretEmail, secretPhone, secretName, "Daughters", "Session", r.box.WebhookURL(), r.box.Addr(), "webhook-trigger", "event_data"} {
+	for _, secret := range []string{secretEmail, secretPhone, secretName, "Daughters", "Session", r.url, r.addr, "webhook-trigger", "event_data"} {
 		if strings.Contains(logs, secret) {
 			r.t.Errorf("a log line holds %q", secret)
 		}

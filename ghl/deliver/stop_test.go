@@ -1,0 +1,185 @@
+package deliver_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ghlsync/ghl"
+	"ghlsync/ghl/deliver"
+	"ghlsync/ghl/sandbox"
+	"ghlsync/state"
+)
+
+func TestNewNamesEveryProblem(t *testing.T) {
+	t.Parallel()
+	_, err := deliver.New(deliver.Options{
+		Concurrency: -1, Rate: -2, Burst: -3, Timeout: -time.Second, RetryBase: time.Minute, RetryCap: time.Second,
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"Store", "Sender", "Concurrency is -1", "Rate is -2", "Burst is -3", "Timeout is -1s", "RetryBase is 1m0s: use at most RetryCap (1s)"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q: %v", want, err)
+		}
+	}
+}
+
+func TestStopWaitsForCallsInFlight(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.faults(sandbox.Rule{DelayAfter: 100 * time.Millisecond})
+	r.start()
+	r.change(r.present("1", "Session A"), r.present("2", "Session A"))
+	r.await("two calls are in flight", func() bool { return r.box.Stats().Requests == 2 })
+	r.stop()
+	for _, id := range []string{"1", "2"} {
+		if m := r.row(id); !m.Settled() || m.AppointmentID == "" {
+			t.Errorf("event %s was not recorded: %+v", id, m)
+		}
+	}
+	r.change(r.present("3", "Session A"))
+	r.never("a stopped deliverer sends", func() bool { return len(r.requests("3")) > 0 })
+	r.stop()
+	if err := r.d.Start(t.Context()); err == nil {
+		t.Error("a stopped deliverer starts again")
+	}
+}
+
+// A stop whose deadline ends cuts the calls: their outcome is unknown, recorded,
+// and found out by the next start.
+func TestStopCutsCallsAtItsDeadline(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(r *rig) { r.o.Timeout = time.Minute })
+	r.faults(sandbox.Rule{Effect: sandbox.EffectHangAfter, Count: 1})
+	r.start()
+	r.change(r.present("1", "Session A"))
+	r.await("the call is in flight", func() bool { return r.box.Stats().Acted == 1 })
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	if err := r.d.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("the stop took %s", took)
+	}
+	m := r.row("1")
+	if m.Call == nil || m.Call.State != state.Unknown || m.SyncError != ghl.CodeInterrupted || !m.LeaseUntil.IsZero() {
+		t.Errorf("the cut call is not recorded as of unknown outcome: %+v", m)
+	}
+	r.restart()
+	r.awaitSettled("1")
+	r.wantOperations("1", "created created")
+	r.wantRepeated("1", 0, 1)
+	r.wantTitles("1", "Session A")
+	r.wantClean()
+}
+
+func TestStopBeforeStart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.stop()
+	if err := r.d.Start(t.Context()); err == nil {
+		t.Error("it starts after a stop")
+	}
+}
+
+// stoppedSender is the real client, held up before the request leaves or after
+// its answer is there.
+type stoppedSender struct {
+	deliver.Sender
+	before  bool
+	reached atomic.Int64
+	hold    chan struct{}
+}
+
+func (s *stoppedSender) Send(ctx context.Context, q ghl.Request) ghl.Result {
+	if s.before {
+		s.reached.Add(1)
+		<-s.hold
+		return ghl.Result{Outcome: ghl.Retry, Code: ghl.CodeConnectionFailed}
+	}
+	res := s.Sender.Send(ctx, q)
+	s.reached.Add(1)
+	<-s.hold
+	return res
+}
+
+// 5: a crash between claim and request, or between answer and record, doubles
+// nothing. The state file is copied at that moment and delivery goes on from the
+// copy, as after a power failure.
+func TestCrashWhileACallIsInFlight(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]bool{"before the request left": true, "before the answer was recorded": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sender := &stoppedSender{before: before, hold: make(chan struct{})}
+			r := newRig(t, func(r *rig) {
+				r.o.Settle = 200 * time.Millisecond
+				r.wrapSender = func(real deliver.Sender) deliver.Sender { sender.Sender = real; return sender }
+			})
+			r.start()
+			r.change(r.present("1", "Session A"), r.present("2", "Session A"))
+			r.await("both calls are held up", func() bool { return sender.reached.Load() == 2 })
+			crashed := copyState(t, r.path)
+			close(sender.hold)
+			r.shut()
+
+			again := newRig(t, func(again *rig) {
+				again.o.Settle = r.o.Settle
+				again.path, again.url, again.lsn = crashed, r.url, r.lsn
+			})
+			again.box.Close()
+			again.box = r.box
+			begin := time.Now()
+			again.start()
+			for _, id := range []string{"1", "2"} {
+				if m := again.row(id); m.Call == nil || m.Call.State != state.Unknown || m.SyncError != state.CodeInterrupted {
+					t.Fatalf("the crashed call of event %s is not of unknown outcome: %+v", id, m)
+				}
+			}
+			if again.logs.count("calls of an earlier run", `"calls":2`) != 1 {
+				t.Error("it is not said that calls were taken over")
+			}
+			again.change(again.present("2", "Session B"))
+			again.awaitSettled("1", "2")
+			if took := time.Since(begin); took < r.o.Settle {
+				t.Errorf("repeated within %s of the start, want %s", took, r.o.Settle)
+			}
+			again.wantTitles("1", "Session A")
+			again.wantTitles("2", "Session B")
+			if before {
+				again.wantOperations("1", "created")
+			} else {
+				again.wantOperations("1", "created created")
+				again.wantRepeated("1", 0, 1)
+			}
+			again.wantClean()
+		})
+	}
+}
+
+// copyState copies a state file in which nothing is being written, as a crash
+// leaves it.
+func copyState(t *testing.T, path string) string {
+	t.Helper()
+	to := t.TempDir() + "/crashed.db"
+	for _, suffix := range []string{"", "-wal"} {
+		data, err := os.ReadFile(path + suffix)
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to+suffix, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}

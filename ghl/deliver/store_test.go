@@ -1,0 +1,161 @@
+package deliver_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ghlsync/ghl/deliver"
+	"ghlsync/ghl/sandbox"
+	"ghlsync/state"
+	"ghlsync/state/sqlite"
+)
+
+// flakyStore is the real store with a switch that makes it fail, and counts.
+type flakyStore struct {
+	*sqlite.Store
+	begins, commits atomic.Int64
+	refuse          atomic.Bool // transactions are refused
+	commitLies      atomic.Bool // the next commit takes effect and reports an error
+	commitFails     atomic.Bool // the next commit does not take effect
+}
+
+var errDisk = errors.New("disk is full")
+
+func (s *flakyStore) into(r *rig) {
+	r.wrapStore = func(real *sqlite.Store) deliver.Store { s.Store = real; return s }
+}
+
+func (s *flakyStore) Begin(ctx context.Context) (state.Tx, error) {
+	s.begins.Add(1)
+	if s.refuse.Load() {
+		return nil, errDisk
+	}
+	tx, err := s.Store.Begin(ctx)
+	return &flakyTx{Tx: tx, store: s}, err
+}
+
+type flakyTx struct {
+	state.Tx
+	store *flakyStore
+}
+
+func (t *flakyTx) Commit(ctx context.Context) error {
+	t.store.commits.Add(1)
+	if t.store.commitFails.CompareAndSwap(true, false) {
+		return errors.Join(errDisk, t.Rollback())
+	}
+	err := t.Tx.Commit(ctx)
+	if err == nil && t.store.commitLies.CompareAndSwap(true, false) {
+		return errDisk
+	}
+	return err
+}
+
+// 6: what a call came to is kept until the store takes it, and nothing new
+// leaves before.
+func TestStoreFailsWhileCallsAreInFlight(t *testing.T) {
+	t.Parallel()
+	store := &flakyStore{}
+	r := newRig(t, store.into)
+	r.faults(sandbox.Rule{DelayAfter: 50 * time.Millisecond, Count: 3})
+	r.start()
+	r.change(r.present("1", "Session A"), r.present("2", "Session A"), r.present("3", "Session A"))
+	r.await("three calls are in flight", func() bool { return r.box.Stats().Requests == 3 })
+	store.refuse.Store(true)
+	r.await("their results wait", func() bool { s := r.d.Status(); return s.StoreFailing && s.Unrecorded == 3 && s.InFlight == 0 })
+	r.change(r.present("4", "Session A"))
+	r.never("a call leaves that is not durable", func() bool { return r.box.Stats().Requests > 3 })
+	store.refuse.Store(false)
+	r.awaitSettled("1", "2", "3", "4")
+	r.await("the status follows", func() bool { return !r.d.Status().StoreFailing })
+	r.stop()
+	if r.logs.count(`"ERROR"`, "disk is full") != 1 || r.logs.count("can use the state again") != 1 {
+		t.Errorf("want one line when the store fails and one when it works\n%s", r.logs)
+	}
+	for _, id := range []string{"1", "2", "3", "4"} {
+		r.wantOperations(id, "created")
+	}
+	r.wantClean()
+}
+
+// 5: a claim whose commit failed does not leave. If the commit took effect all
+// the same, the row is not leased for ever.
+func TestCommitOfAClaimFails(t *testing.T) {
+	t.Parallel()
+	for name, arm := range map[string]func(*flakyStore){
+		"and took no effect": func(s *flakyStore) { s.commitFails.Store(true) },
+		"but took effect":    func(s *flakyStore) { s.commitLies.Store(true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := &flakyStore{}
+			r := newRig(t, store.into)
+			r.change(r.present("1", "Session A"), r.present("2", "Session A"))
+			arm(store)
+			r.start()
+			r.awaitSettled("1", "2")
+			r.wantOperations("1", "created")
+			r.wantOperations("2", "created")
+			r.wantAudit("1", "create delivered 200")
+			r.wantClean()
+		})
+	}
+}
+
+// The same for the commit that records results.
+func TestCommitOfAResultFails(t *testing.T) {
+	t.Parallel()
+	for name, arm := range map[string]func(*flakyStore){
+		"and took no effect": func(s *flakyStore) { s.commitFails.Store(true) },
+		"but took effect":    func(s *flakyStore) { s.commitLies.Store(true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := &flakyStore{}
+			r := newRig(t, store.into)
+			r.faults(sandbox.Rule{DelayAfter: 50 * time.Millisecond, Count: 1})
+			r.start()
+			r.change(r.present("1", "Session A"))
+			r.await("the call is in flight", func() bool { return len(r.requests("1")) == 1 })
+			arm(store)
+			r.awaitSettled("1")
+			r.change(r.present("1", "Session B"))
+			r.await("the edit is delivered", func() bool { m := r.row("1"); return m.Settled() && m.Revision == 2 })
+			r.wantOperations("1", "created updated")
+			r.wantAudit("1", "update delivered 200", "create delivered 200")
+			r.wantClean()
+		})
+	}
+}
+
+func TestPruning(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.change(r.present("gone", "Session A"), r.present("stays", "Session A"))
+	r.awaitSettled("gone", "stays")
+	r.change(r.absent("gone"))
+	r.awaitSettled("gone")
+	for _, c := range []struct {
+		later                 time.Duration
+		tombstone, auditLines bool
+	}{
+		{23 * time.Hour, true, true},
+		{25 * time.Hour, false, true},
+		{31 * 24 * time.Hour, false, false},
+	} {
+		r.o.Now = func() time.Time { return time.Now().Add(c.later) }
+		r.restart()
+		r.await(fmt.Sprintf("after %s what is old is gone", c.later), func() bool {
+			lines, err := r.store.Attempts(t.Context(), "stays", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return (r.row("gone") != nil) == c.tombstone && (len(lines) > 0) == c.auditLines && r.row("stays") != nil
+		})
+	}
+}
