@@ -126,6 +126,9 @@ func (r *rig) stop() {
 
 // shut stops everything; it may be called twice.
 func (r *rig) shut() {
+	if r.store == nil {
+		return
+	}
 	r.stop()
 	if r.close != nil {
 		r.close()
@@ -133,6 +136,7 @@ func (r *rig) shut() {
 	if err := r.store.Close(); err != nil {
 		r.t.Error(err)
 	}
+	r.store = nil
 }
 
 // restart is an ordinary end and a new start on the same state.
