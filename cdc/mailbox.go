@@ -159,6 +159,13 @@ func (c *Change) size() int {
 	return n
 }
 
+// reached is the latest boundary.
+func (m *mailbox) reached() pglogrepl.LSN {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.end
+}
+
 // close lets the reader run on into nothing, so that it can end.
 func (m *mailbox) close() {
 	m.mu.Lock()
