@@ -1,9 +1,15 @@
 package ghl_test
 
 import (
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if url := os.Getenv(proxyChild); url != "" {
+		os.Exit(callThroughProxy(url))
+	}
+	goleak.VerifyTestMain(m)
+}
