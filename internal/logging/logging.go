@@ -1,0 +1,42 @@
+package logging
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"github.com/mattn/go-isatty"
+
+	"ghlsync/internal/config"
+)
+
+// New makes a logger that writes to w. With config.LogAuto the writer decides:
+// text on a terminal, JSON otherwise.
+func New(w io.Writer, level slog.Leveler, format config.LogFormat) *slog.Logger {
+	terminal := isTerminal(w)
+	if format == config.LogText || format != config.LogJSON && terminal {
+		_, plain := os.LookupEnv("NO_COLOR")
+		return slog.New(tint.NewTextHandler(w, &tint.Options{
+			Level: level, TimeFormat: "15:04:05.000", NoColor: plain || !terminal,
+		}))
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: utc}))
+}
+
+// utc makes the time of a line UTC, so that the lines of machines in different
+// zones sort.
+func utc(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		if t, ok := a.Value.Any().(time.Time); ok {
+			a.Value = slog.TimeValue(t.UTC())
+		}
+	}
+	return a
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && (isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()))
+}

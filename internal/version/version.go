@@ -1,0 +1,57 @@
+// Package version tells which build of ghlsync this is.
+//
+// It reads what the Go toolchain recorded in the binary: the module's version
+// where it was installed as one, the commit where it was built from a checkout.
+// Nothing has to be passed to the linker. The package has no state, starts
+// nothing, and may be asked at any time.
+package version
+
+import (
+	"runtime"
+	"runtime/debug"
+	"sync"
+)
+
+// Info is what is known of the build.
+type Info struct {
+	Version  string `json:"version"`            // of the module; "dev" where there is none
+	Commit   string `json:"commit,omitempty"`   // full hash
+	Time     string `json:"time,omitempty"`     // of the commit, RFC 3339
+	Modified bool   `json:"modified,omitempty"` // the checkout had changes of its own
+	Go       string `json:"go"`                 // version of the toolchain
+	Platform string `json:"platform"`           // such as linux/amd64
+}
+
+// Read tells about this binary.
+var Read = sync.OnceValue(func() Info {
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		build = nil
+	}
+	return of(build)
+})
+
+// of takes what counts from build information; nil has none.
+func of(build *debug.BuildInfo) Info {
+	info := Info{Version: "dev", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if build == nil {
+		return info
+	}
+	if v := build.Main.Version; v != "" && v != "(devel)" {
+		info.Version = v
+	}
+	for _, s := range build.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			info.Commit = s.Value
+		case "vcs.time":
+			info.Time = s.Value
+		case "vcs.modified":
+			info.Modified = s.Value == "true"
+		}
+	}
+	return info
+}
+
+// String is the version, as it travels in a User-Agent.
+func (i Info) String() string { return i.Version }
