@@ -67,8 +67,9 @@ type Capture struct {
 	mu     sync.Mutex
 	status Status
 
-	// heal is why the next session must not go on from the slot as it is.
-	heal string
+	// unreadable says that the slot cannot be decoded from where it stands: the
+	// publication came later. Only Capture.Run's goroutine uses it.
+	unreadable bool
 }
 
 // New makes a Capture; Run starts it.
@@ -147,7 +148,7 @@ func (c *Capture) judgeEnd(err error, pause *backoff.ExponentialBackOff) (time.D
 		c.enter(Standby, nil)
 		return standbyPoll, nil
 	case errors.Is(err, cdc.ErrPublicationMissing):
-		c.heal = "the slot decodes from before the publication was created"
+		c.unreadable = true
 	}
 	c.enter(Reconnecting, err)
 	wait := pause.NextBackOff()
@@ -157,7 +158,7 @@ func (c *Capture) judgeEnd(err error, pause *backoff.ExponentialBackOff) (time.D
 
 // session connects, makes sure that there is no hole between the checkpoint and
 // the slot, and streams until something breaks.
-func (c *Capture) session(ctx context.Context) (err error) {
+func (c *Capture) session(ctx context.Context) error {
 	src, err := cdc.Open(ctx, c.opts.Source)
 	if err != nil {
 		return err
@@ -165,7 +166,7 @@ func (c *Capture) session(ctx context.Context) (err error) {
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		err = errors.Join(err, src.Close(closing))
+		src.Close(closing)
 	}()
 	a := c.applier(src)
 	if err := c.prepare(ctx, src, a); err != nil {
@@ -195,10 +196,11 @@ func (c *Capture) prepare(ctx context.Context, src *cdc.Source, a *Applier) erro
 	if err != nil {
 		return fmt.Errorf("inspect source: %w", err)
 	}
-	verdict := cdc.Judge(priorOf(cp), facts, c.opts.Source)
-	if c.heal != "" && verdict.Action == cdc.Continue {
-		verdict = cdc.Verdict{Action: cdc.Heal, Reason: c.heal, NewSlot: true, DropSlot: true}
+	prior := priorOf(cp)
+	if c.unreadable && prior != nil {
+		prior.Fingerprint = "" // as if the publication had changed since: it did, for the slot
 	}
+	verdict := cdc.Judge(prior, facts, c.opts.Source)
 	switch verdict.Action {
 	case cdc.Refuse:
 		return verdict.Err
@@ -273,7 +275,7 @@ func (c *Capture) afresh(ctx context.Context, src *cdc.Source, a *Applier, prev 
 	if err != nil {
 		return err
 	}
-	c.heal = ""
+	c.unreadable = c.unreadable && !v.NewSlot
 	next.LSN = at
 	return c.snapshot(ctx, src, a, handle, prev, c.identify(next, f))
 }
@@ -305,11 +307,11 @@ func (c *Capture) again(ctx context.Context, src *cdc.Source, a *Applier, cp *st
 
 // snapshot takes one, under the checkpoint next, and releases its slot's
 // connection.
-func (c *Capture) snapshot(ctx context.Context, src *cdc.Source, a *Applier, slot *cdc.SnapshotHandle, prev *state.Checkpoint, next state.Checkpoint) (err error) {
+func (c *Capture) snapshot(ctx context.Context, src *cdc.Source, a *Applier, slot *cdc.SnapshotHandle, prev *state.Checkpoint, next state.Checkpoint) error {
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		err = errors.Join(err, slot.Close(closing))
+		slot.Close(closing)
 	}()
 	c.enter(Snapshotting, nil)
 	s := &snapshot{

@@ -1,0 +1,191 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"ghlsync/cdc"
+	"ghlsync/ghl"
+	"ghlsync/ghl/deliver"
+	"ghlsync/internal/config"
+	"ghlsync/internal/pipeline"
+	"ghlsync/state/sqlite"
+	"ghlsync/translator"
+)
+
+// DrainTimeout is how long a stop waits for the calls in flight.
+const DrainTimeout = 20 * time.Second
+
+// Hooks let tests, demo and benchmarks watch. They must be quick.
+type Hooks struct {
+	// Delivered is called after each call to GHL that ended and is recorded.
+	Delivered func(deliver.Event)
+}
+
+// Daemon is everything that 'ghlsync run' runs.
+type Daemon struct {
+	cfg   config.Config
+	log   *slog.Logger
+	hooks Hooks
+
+	store     *sqlite.Store
+	webhook   *ghl.Webhook
+	deliverer *deliver.Deliverer
+	capture   *pipeline.Capture
+	admin     adminServer
+
+	stopCapture context.CancelFunc
+	captured    chan struct{} // closed when capture has ended
+	done        chan struct{} // closed when the daemon cannot go on
+	err         error
+	stop        sync.Once
+}
+
+// New prepares a daemon; nothing is opened before Start.
+func New(cfg config.Config, log *slog.Logger, hooks Hooks) *Daemon {
+	return &Daemon{cfg: cfg, log: log, hooks: hooks, captured: make(chan struct{}), done: make(chan struct{})}
+}
+
+// Run runs a daemon until ctx is done, and stops it in good order; or until it
+// cannot go on, and returns why.
+func Run(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	d := New(cfg, log, Hooks{})
+	if err := d.Start(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		log.Info("stopping: calls in flight are waited for", slog.Duration("at_most", DrainTimeout))
+	case <-d.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), DrainTimeout)
+	defer cancel()
+	return errors.Join(d.Err(), d.Stop(drain))
+}
+
+// Start opens the state and starts everything. After an error nothing runs.
+func (d *Daemon) Start(ctx context.Context) (err error) {
+	token := rand.Text()
+	if d.store, err = sqlite.Open(ctx, d.cfg.State.URL.Path, sqlite.Options{}); err != nil {
+		return fmt.Errorf("open state: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.undo(ctx))
+		}
+	}()
+	if err = d.startDelivery(ctx, token); err != nil {
+		return err
+	}
+	d.capture = pipeline.New(d.captureOptions(token))
+	if err = d.startAdmin(ctx); err != nil {
+		return err
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	d.stopCapture = cancel
+	go d.run(running)
+	return nil
+}
+
+// run captures until it is stopped or cannot go on.
+func (d *Daemon) run(ctx context.Context) {
+	defer close(d.captured)
+	if err := d.capture.Run(ctx); err != nil {
+		d.err = err
+		close(d.done)
+	}
+}
+
+func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
+	g := d.cfg.GHL
+	var err error
+	if d.webhook, err = ghl.NewWebhook(ghl.WebhookOptions{
+		URL: g.WebhookURL.Reveal(), Timeout: g.Timeout, Concurrency: g.Concurrency,
+	}); err != nil {
+		return fmt.Errorf("set up webhook: %w", err)
+	}
+	deliverer, err := deliver.New(deliver.Options{
+		Store: d.store, Sender: d.webhook, Logger: d.log.With(slog.String("component", "deliver")),
+		Disabled: !g.WebhookEnabled, Owner: owner,
+		Concurrency: g.Concurrency, Timeout: g.Timeout, Rate: rate.Limit(g.Rate), Burst: g.Burst,
+		RetryBase: g.RetryBase, RetryCap: g.RetryCap, Settle: g.Settle, Hook: d.hooks.Delivered,
+	})
+	if err != nil {
+		return fmt.Errorf("set up delivery: %w", err)
+	}
+	if err := deliverer.Start(ctx); err != nil {
+		return fmt.Errorf("start delivery: %w", err)
+	}
+	d.deliverer = deliverer
+	return nil
+}
+
+func (d *Daemon) captureOptions(token string) pipeline.Options {
+	return pipeline.Options{
+		Source:   SourceConfig(d.cfg, d.log),
+		Store:    d.store,
+		Rules:    translator.New(d.cfg.Sentra.EventTypes, d.cfg.Sentra.EchoPattern.Regexp()),
+		Backfill: pipeline.Backfill(d.cfg.Sentra.Backfill),
+		Zone:     d.cfg.Sentra.Timezone.Location(),
+		Fuse:     d.cfg.GHL.DeleteFuse,
+		Token:    token,
+		Changed:  d.deliverer.Wake,
+		Log:      d.log.With(slog.String("component", "capture")),
+	}
+}
+
+// SourceConfig is what package cdc needs of the configuration.
+func SourceConfig(cfg config.Config, log *slog.Logger) cdc.Config {
+	return cdc.Config{
+		URL:         cfg.Sentra.DatabaseURL.Reveal(),
+		EventsTable: cfg.Sentra.EventsTable, ClientsTable: cfg.Sentra.ClientsTable,
+		Types: cfg.Sentra.EventTypes, Slot: string(cfg.CDC.Slot), Publication: string(cfg.CDC.Publication),
+		Create: cfg.CDC.Create, Failover: cfg.CDC.SlotFailover, OnSlotLoss: string(cfg.CDC.OnSlotLoss),
+		Logger: log,
+	}
+}
+
+// Done is closed when the daemon cannot go on; Err tells why.
+func (d *Daemon) Done() <-chan struct{} { return d.done }
+
+// Err is why the daemon cannot go on; nil before Done is closed.
+func (d *Daemon) Err() error {
+	select {
+	case <-d.done:
+		return d.err
+	default:
+		return nil
+	}
+}
+
+// Stop ends everything, once; ctx bounds how long calls in flight may take.
+func (d *Daemon) Stop(ctx context.Context) (err error) {
+	d.stop.Do(func() {
+		d.stopCapture()
+		<-d.captured
+		err = d.undo(ctx)
+	})
+	return err
+}
+
+// undo closes what Start opened, capture aside.
+func (d *Daemon) undo(ctx context.Context) error {
+	var errs []error
+	if d.deliverer != nil {
+		errs = append(errs, d.deliverer.Stop(ctx))
+	}
+	if d.admin != nil {
+		errs = append(errs, d.admin.Stop(ctx))
+	}
+	if d.webhook != nil {
+		d.webhook.Close()
+	}
+	return errors.Join(append(errs, d.store.Close())...)
+}
