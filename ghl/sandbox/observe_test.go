@@ -57,6 +57,26 @@ func TestReadOverHTTP(t *testing.T) {
 	}
 }
 
+// What began before a reset is answered and changes nothing after it.
+func TestResetCutsOffEarlierRequests(t *testing.T) {
+	t.Parallel()
+	r := start(t, sandbox.Options{})
+	r.set(t, sandbox.Rule{DelayBefore: 100 * time.Millisecond})
+	answered := make(chan error, 1)
+	go func() {
+		_, err := r.send(t.Context(), "d1", body(ghl.Created, "e1", ""))
+		answered <- err
+	}()
+	r.wait(t, func(s sandbox.Snapshot) bool { return s.Stats.Requests == 1 })
+	r.Reset()
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+	if s := r.Stats(); s != (sandbox.Stats{}) {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestIndexListsEndpoints(t *testing.T) {
 	t.Parallel()
 	r := start(t, sandbox.Options{})
