@@ -67,13 +67,15 @@ var columns = []column{
 	ofCall(bytes("call_body", func(m *state.Mapping) *[]byte { return &m.Call.Body })),
 }
 
-var columnList = func() string {
+var columnList = names(columns)
+
+func names(columns []column) string {
 	names := make([]string, len(columns))
 	for i, c := range columns {
 		names[i] = c.name
 	}
 	return strings.Join(names, ", ")
-}()
+}
 
 func text[T ~string](name string, field func(*state.Mapping) *T) column {
 	return column{

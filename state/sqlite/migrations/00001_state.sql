@@ -20,14 +20,14 @@ create table ghl_sync_mappings (
     ghl_state          text    not null,
     ghl_hash           text,
     ghl_at             integer,
-    assumed            integer not null,
-    attempts           integer not null,
+    assumed            integer not null default 0,
+    attempts           integer not null default 0,
     next_attempt_at    integer,
     lease_owner        text,
     lease_until        integer,
     parked_reason      text,
     hold               text,
-    retracted          integer not null,
+    retracted          integer not null default 0,
     unsettled_until    integer,
     call_operation     text,
     call_state         text,
@@ -42,21 +42,18 @@ create table ghl_sync_mappings (
     call_body          text
 ) strict;
 
--- Every index but the first three is empty while all is well.
+-- Each index costs capture a share of its speed, so there are few and all are
+-- partial: a row that is synced is in that of its appointment at most.
 create index ghl_sync_mappings_due on ghl_sync_mappings (next_attempt_at)
     where next_attempt_at is not null;
 create index ghl_sync_mappings_appointment on ghl_sync_mappings (ghl_appointment_id)
     where ghl_appointment_id is not null;
 create index ghl_sync_mappings_lease on ghl_sync_mappings (lease_until)
     where lease_until is not null;
-create index ghl_sync_mappings_failed on ghl_sync_mappings (sentra_event_id)
-    where sync_status = 'failed';
-create index ghl_sync_mappings_held on ghl_sync_mappings (sentra_event_id)
-    where hold = 'held';
--- The fuse counts by time and pages by id.
+-- What people look at, and the fuse pages through, in the order of ids.
+create index ghl_sync_mappings_attention on ghl_sync_mappings (sentra_event_id, committed_at)
+    where retracted = 1 or hold = 'held' or sync_status = 'failed';
 create index ghl_sync_mappings_fuse on ghl_sync_mappings (committed_at, hold)
-    where retracted = 1;
-create index ghl_sync_mappings_retracted on ghl_sync_mappings (sentra_event_id, committed_at)
     where retracted = 1;
 create index ghl_sync_mappings_tombstone on ghl_sync_mappings (updated_at)
     where wanted = 'absent' and sync_status = 'synced';
@@ -106,7 +103,7 @@ create table sync_counts (
     pending         integer not null,
     failed          integer not null,
     held            integer not null,
-    assumed         integer not null,
+    assumed         integer not null default 0,
     last_attempt_at integer
 ) strict;
 
