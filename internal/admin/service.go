@@ -1,0 +1,214 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ghlsync/internal/operate"
+	"ghlsync/state"
+)
+
+// Operator does what an operator asks of mappings. See operate.Operator.
+type Operator interface {
+	Do(ctx context.Context, v operate.Verb, s operate.Selection) (operate.Report, error)
+}
+
+// SlotSource asks Postgres about the replication slot.
+type SlotSource interface {
+	// Slot returns nil if there is no such slot. It answers within seconds. Its
+	// errors hold no secret.
+	Slot(ctx context.Context) (*Slot, error)
+}
+
+// ErrRequest: the question itself is wrong.
+var ErrRequest = errors.New("bad request")
+
+// Service answers from the state, from Postgres and from the running daemon.
+// It is safe for concurrent use.
+type Service struct {
+	// State is nil while there is none yet; StateError says why then.
+	State      state.Reader
+	StateError error
+	SlotName   string     // whose checkpoint it is
+	Slots      SlotSource // nil: the slot is not asked about
+	Operator   Operator   // nil: nothing can be changed
+	Live       Live
+	Version    string           // of the running daemon; "" without one
+	Now        func() time.Time // nil: time.Now
+}
+
+func (s *Service) now() time.Time {
+	if s.Now == nil {
+		return time.Now().UTC()
+	}
+	return s.Now().UTC()
+}
+
+// Status makes the status document. What cannot be found out is a reason in the
+// document, not an error.
+func (s *Service) Status(ctx context.Context) (Status, error) {
+	capture := s.Live.Capture()
+	f := Facts{Status: Status{
+		At: s.now(),
+		Daemon: Daemon{
+			Running: capture.Phase != NoDaemon, Version: s.Version, Phase: capture.Phase,
+			Since: moment(capture.Since), LastError: null(capture.LastError),
+		},
+		Delivery: s.Live.Delivery(),
+	}}
+	if err := s.readState(ctx, &f.Status); err != nil {
+		f.StateError = err.Error()
+	}
+	f.SlotError = s.readSlot(ctx, &f.Status)
+	f.Status.Health, f.Status.Reasons = Judge(f)
+	// Whoever asks may be gone, and half an answer is none.
+	return f.Status, ctx.Err()
+}
+
+func (s *Service) readState(ctx context.Context, d *Status) error {
+	if s.State == nil {
+		return s.StateError
+	}
+	c, err := s.State.Checkpoint(ctx, s.SlotName)
+	if err != nil {
+		return err
+	}
+	if c != nil {
+		d.Checkpoint = &Checkpoint{
+			LSN: c.LSN.String(), Epoch: c.Epoch, CommittedAt: moment(c.CommittedAt),
+			UpdatedAt: moment(c.UpdatedAt), Snapshotting: c.SnapshotLSN != 0,
+		}
+	}
+	if d.Mappings, err = s.State.Counts(ctx); err != nil {
+		return err
+	}
+	last, err := s.State.LastAttempt(ctx)
+	d.Delivery.LastSyncAttempt = moment(last)
+	return err
+}
+
+func (s *Service) readSlot(ctx context.Context, d *Status) (reason string) {
+	if s.Slots == nil {
+		return ""
+	}
+	slot, err := s.Slots.Slot(ctx)
+	switch {
+	case err != nil:
+		return "nothing is known of the slot: " + err.Error()
+	case slot == nil:
+		return "there is no slot " + s.SlotName
+	}
+	d.Slot = slot
+	return ""
+}
+
+// StatusHeld is a Query.Status of our own: pending, and held by the delete fuse.
+const StatusHeld = "held"
+
+// Query selects mappings for a list.
+type Query struct {
+	Status string // synced, pending, failed, held, or "" for all
+	Text   string // a part of the event id or the appointment id
+	After  string // only ids above this one
+	Limit  int    // 1 to MaxLimit; 0: DefaultLimit
+}
+
+// Bounds of Query.Limit.
+const (
+	DefaultLimit = 100
+	MaxLimit     = 1000
+)
+
+// filter turns a query into the state's terms.
+func (q Query) filter() (state.Filter, error) {
+	f := state.Filter{Listed: true, Query: q.Text}
+	switch q.Status {
+	case "":
+	case StatusHeld:
+		f.Held = true
+	case string(state.Synced), string(state.Pending), string(state.Failed):
+		f.Status = state.Status(q.Status)
+	default:
+		return f, fmt.Errorf("%w: status %q is none: use synced, pending, failed or held", ErrRequest, q.Status)
+	}
+	if q.Limit < 0 || q.Limit > MaxLimit {
+		return f, fmt.Errorf("%w: limit %d is out of range: use 1 to %d", ErrRequest, q.Limit, MaxLimit)
+	}
+	return f, nil
+}
+
+// Page lists mappings.
+func (s *Service) Page(ctx context.Context, q Query) (Page, error) {
+	f, err := q.filter()
+	if err != nil {
+		return Page{}, err
+	}
+	if s.State == nil {
+		return Page{}, s.StateError
+	}
+	limit := q.Limit
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	rows, err := s.State.List(ctx, f, state.EventID(q.After), limit+1)
+	if err != nil {
+		return Page{}, err
+	}
+	var p Page
+	if len(rows) > limit {
+		rows = rows[:limit]
+		last := string(rows[limit-1].ID)
+		p.Next = &last
+	}
+	enabled := s.Live.Delivery().Enabled
+	p.Mappings = make([]Mapping, len(rows))
+	for i, m := range rows {
+		p.Mappings[i] = describe(m, enabled)
+	}
+	return p, nil
+}
+
+// Show selects what a Detail holds.
+type Show struct {
+	Payload  bool // with the payload, which is client data
+	Attempts int  // so many calls, the latest; 0: DefaultAttempts, at most MaxLimit
+}
+
+// DefaultAttempts is how many calls a Detail tells of.
+const DefaultAttempts = 10
+
+// Show tells everything of one event. An unknown one is state.ErrNotFound.
+func (s *Service) Show(ctx context.Context, id string, o Show) (Detail, error) {
+	if id == "" {
+		return Detail{}, fmt.Errorf("%w: the event id is empty", ErrRequest)
+	}
+	if o.Attempts < 0 || o.Attempts > MaxLimit {
+		return Detail{}, fmt.Errorf("%w: %d attempts are out of range: use 1 to %d", ErrRequest, o.Attempts, MaxLimit)
+	}
+	if s.State == nil {
+		return Detail{}, s.StateError
+	}
+	m, err := s.State.Get(ctx, state.EventID(id))
+	if err != nil {
+		return Detail{}, err
+	}
+	n := o.Attempts
+	if n == 0 {
+		n = DefaultAttempts
+	}
+	attempts, err := s.State.Attempts(ctx, m.ID, n)
+	if err != nil {
+		return Detail{}, err
+	}
+	return detail(m, attempts, o.Payload, s.Live.Delivery().Enabled), nil
+}
+
+// Do does what an operator asks.
+func (s *Service) Do(ctx context.Context, v operate.Verb, sel operate.Selection) (operate.Report, error) {
+	if s.Operator == nil {
+		return operate.Report{Refused: []operate.Refusal{}}, fmt.Errorf("%w: nothing can be changed here", ErrRequest)
+	}
+	return s.Operator.Do(ctx, v, sel)
+}

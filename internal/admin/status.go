@@ -1,0 +1,150 @@
+package admin
+
+import (
+	"time"
+
+	"ghlsync/state"
+)
+
+// Health is the verdict of a Status.
+type Health string
+
+// The verdicts. Degraded means that a person should look; down that nothing is
+// captured or kept.
+const (
+	OK       Health = "ok"
+	Degraded Health = "degraded"
+	Down     Health = "down"
+)
+
+// Status is the document of 'ghlsync status --json' and /api/v1/status. Times
+// are UTC, LSNs are text in the form X/Y.
+type Status struct {
+	Health  Health    `json:"health"`
+	Reasons []string  `json:"reasons"` // why it is not ok; never null
+	At      time.Time `json:"at"`
+	Daemon  Daemon    `json:"daemon"`
+	// Checkpoint is null while nothing has been captured.
+	Checkpoint *Checkpoint `json:"checkpoint"`
+	// Slot is null if it does not exist or is not known; then a reason says which.
+	Slot     *Slot        `json:"slot"`
+	Mappings state.Counts `json:"mappings"`
+	Delivery Delivery     `json:"delivery"`
+}
+
+// Daemon is the process that captures and delivers.
+type Daemon struct {
+	Running   bool       `json:"running"`
+	Version   string     `json:"version,omitempty"`
+	Phase     Phase      `json:"phase"` // "" when none is running
+	Since     *time.Time `json:"since"` // when the phase began
+	LastError *string    `json:"last_error"`
+}
+
+// Checkpoint is how far the stream is durable here.
+type Checkpoint struct {
+	LSN         string     `json:"lsn"` // an end LSN
+	Epoch       int64      `json:"epoch"`
+	CommittedAt *time.Time `json:"committed_at"` // of the last transaction
+	UpdatedAt   *time.Time `json:"updated_at"`
+	// Snapshotting: a snapshot is being taken, or was interrupted.
+	Snapshotting bool `json:"snapshotting"`
+}
+
+// Slot is what Postgres says of the replication slot. Sizes are bytes.
+type Slot struct {
+	Name              string  `json:"name"`
+	Active            bool    `json:"active"`
+	WALStatus         *string `json:"wal_status"` // reserved, extended, unreserved, lost
+	ConfirmedFlushLSN *string `json:"confirmed_flush_lsn"`
+	RestartLSN        *string `json:"restart_lsn"`
+	// RetainedWALBytes is how much WAL the server keeps for the slot.
+	RetainedWALBytes *int64 `json:"retained_wal_bytes"`
+	// SafeWALSize is how much more may be written before the slot can be lost;
+	// null: there is no limit.
+	SafeWALSize *int64 `json:"safe_wal_size"`
+	// LagBytes is how much WAL was written behind what is confirmed.
+	LagBytes *int64 `json:"lag_bytes"`
+}
+
+// Delivery is how the calls to GHL stand.
+type Delivery struct {
+	Enabled bool `json:"enabled"`
+	Paused  bool `json:"paused"`
+	// PauseReason is a code; Detail a sentence about whatever is wrong.
+	PauseReason string `json:"pause_reason,omitempty"`
+	Detail      string `json:"detail,omitempty"`
+	// Breaker is closed, open or half-open; "unknown" without a daemon.
+	Breaker         string     `json:"breaker"`
+	NextProbe       *time.Time `json:"next_probe,omitempty"`
+	ThrottledUntil  *time.Time `json:"throttled_until,omitempty"`
+	LastSyncAttempt *time.Time `json:"last_sync_attempt"`
+	InFlight        int        `json:"in_flight"`
+	// StoreFailing: the ends of calls cannot be recorded.
+	StoreFailing bool `json:"store_failing,omitempty"`
+}
+
+// BreakerUnknown is Delivery.Breaker where nothing delivers.
+const BreakerUnknown = "unknown"
+
+// Phase is what capture is doing.
+type Phase string
+
+// The phases. Streaming and Standby are the two that are well.
+const (
+	NoDaemon     Phase = ""
+	Starting     Phase = "starting"
+	Snapshotting Phase = "snapshotting"
+	Streaming    Phase = "streaming"
+	Standby      Phase = "standby"
+	Reconnecting Phase = "reconnecting"
+	Stopped      Phase = "stopped"
+)
+
+// Ready reports whether capture does what it should: it streams, or waits for
+// the slot that another daemon has.
+func (p Phase) Ready() bool { return p == Streaming || p == Standby }
+
+// Capture is how capture stands.
+type Capture struct {
+	Phase     Phase
+	Since     time.Time
+	LastError string // "" where none matters any more; no secret in it
+}
+
+// Live tells what only the running daemon knows. Its methods do not block.
+type Live interface {
+	Capture() Capture
+	Delivery() Delivery
+}
+
+// Offline is Live where no daemon is running.
+type Offline struct {
+	Enabled bool // GHL_WEBHOOK_ENABLED
+}
+
+// Capture is that of no daemon.
+func (o Offline) Capture() Capture { return Capture{} }
+
+// Delivery knows the setting alone.
+func (o Offline) Delivery() Delivery {
+	return Delivery{Enabled: o.Enabled, Breaker: BreakerUnknown}
+}
+
+// null is nil for the zero value: what is not known is null in a document.
+func null[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// moment is null for the zero time, else UTC.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
