@@ -27,14 +27,16 @@ func TestReinsertedUnderTheSameID(t *testing.T) {
 	})
 	t.Run("while the delete is in flight it is a create", func(t *testing.T) {
 		t.Parallel()
-		r := newRig(t)
+		sender := &heldSender{}
+		r := newRig(t, sender.into)
 		r.start()
 		r.change(r.present("1", "Session A"))
 		r.awaitSettled("1")
-		r.faults(sandbox.Rule{DelayBefore: 50 * time.Millisecond, Count: 1})
+		sender.stop(false)
 		r.change(r.absent("1"))
-		r.await("the delete is in flight", func() bool { return len(r.requests("1")) == 2 })
+		r.await("the delete is in flight", func() bool { return sender.held.Load() == 1 })
 		r.change(r.present("1", "Session B"))
+		sender.release()
 		r.awaitSettled("1")
 		r.wantOperations("1", "created deleted created")
 		r.wantTitles("1", "Session B")
@@ -71,13 +73,15 @@ func TestCreatedAndDeletedDuringAnOutageIsNoCall(t *testing.T) {
 // Out of scope and back while a call is in flight.
 func TestOutOfScopeAndBackWhileACallIsInFlight(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.faults(sandbox.Rule{DelayAfter: 100 * time.Millisecond, Count: 1})
+	sender := &heldSender{}
+	sender.stop(false)
+	r := newRig(t, sender.into)
 	r.start()
 	r.change(r.present("1", "Session A"))
-	r.await("the create is in flight", func() bool { return len(r.requests("1")) == 1 })
+	r.await("the create is in flight", func() bool { return sender.held.Load() == 1 })
 	r.change(r.absent("1"))
 	r.change(r.present("1", "Session B"))
+	sender.release()
 	r.awaitSettled("1")
 	r.wantOperations("1", "created updated")
 	r.wantTitles("1", "Session B")
@@ -86,12 +90,14 @@ func TestOutOfScopeAndBackWhileACallIsInFlight(t *testing.T) {
 
 func TestDeletedWhileItsCreateIsInFlight(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.faults(sandbox.Rule{DelayAfter: 100 * time.Millisecond, Count: 1})
+	sender := &heldSender{}
+	sender.stop(false)
+	r := newRig(t, sender.into)
 	r.start()
 	r.change(r.present("1", "Session A"))
-	r.await("the create is in flight", func() bool { return len(r.requests("1")) == 1 })
+	r.await("the create is in flight", func() bool { return sender.held.Load() == 1 })
 	r.change(r.absent("1"))
+	sender.release()
 	r.awaitSettled("1")
 	r.wantOperations("1", "created deleted")
 	r.wantTitles("1")

@@ -95,6 +95,7 @@ type Deliverer struct {
 	limiter *rate.Limiter
 	books   *books
 	status  board
+	grace   time.Duration // recordGrace, but in tests
 
 	wake     chan struct{} // holds one: more mean the same
 	stopping chan struct{}
@@ -127,6 +128,7 @@ func New(o Options) (*Deliverer, error) {
 		log:      o.Logger,
 		now:      func() time.Time { return now().UTC().Truncate(time.Microsecond) },
 		limiter:  rate.NewLimiter(o.Rate, o.Burst),
+		grace:    recordGrace,
 		wake:     make(chan struct{}, 1),
 		stopping: make(chan struct{}),
 		done:     make(chan struct{}),
@@ -249,7 +251,7 @@ func (d *Deliverer) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	d.cutCalls()
-	grace := time.AfterFunc(recordGrace, d.cutStore)
+	grace := time.AfterFunc(d.grace, d.cutStore)
 	defer grace.Stop()
 	<-d.done
 	return d.err

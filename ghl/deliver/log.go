@@ -73,6 +73,7 @@ func (d *Deliverer) logTrigger(c *call) {
 	if !d.log.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
+	//nolint:sloglint // the guide's line has the type in its text
 	d.log.LogAttrs(ctx, slog.LevelInfo, msgTriggerBefore+c.eventType+msgTriggerAfter, c.attrs()...)
 }
 
@@ -94,32 +95,37 @@ func (b *books) report(reports []report) {
 }
 
 func (b *books) logEnd(r *report) {
-	level, message := slog.LevelInfo, msgDelivered
-	if !r.done() {
-		level, message = slog.LevelWarn, msgFailed
-	}
 	ctx := context.Background()
-	if !b.log.Enabled(ctx, level) {
+	if !r.done() {
+		b.log.LogAttrs(ctx, slog.LevelWarn, msgFailed, r.failure()...)
+		return
+	}
+	if !b.log.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
 	names := r.attrs()
-	attrs := append(names, slog.Int(keyHTTPStatus, r.result.HTTPStatus), slog.Duration(keyDuration, r.result.Duration))
-	if r.done() {
-		b.log.LogAttrs(ctx, level, message, attrs...)
-		mapping := msgUpdated
-		if r.operation == state.Create {
-			mapping = msgCreated
-		}
-		b.log.LogAttrs(ctx, level, mapping, names...)
-		return
+	b.log.LogAttrs(ctx, slog.LevelInfo, msgDelivered, r.withResult(names)...)
+	if r.operation == state.Create {
+		b.log.LogAttrs(ctx, slog.LevelInfo, msgCreated, names...)
+	} else {
+		b.log.LogAttrs(ctx, slog.LevelInfo, msgUpdated, names...)
 	}
-	attrs = append(attrs, slog.String(keyCode, r.result.Code))
-	if r.parked != "" {
-		attrs = append(attrs, slog.String(keyParked, r.parked))
-	} else if !r.next.IsZero() {
-		attrs = append(attrs, slog.Time(keyNextAttempt, r.next))
+}
+
+func (r *report) withResult(attrs []slog.Attr) []slog.Attr {
+	return append(attrs, slog.Int(keyHTTPStatus, r.result.HTTPStatus), slog.Duration(keyDuration, r.result.Duration))
+}
+
+func (r *report) failure() []slog.Attr {
+	attrs := append(r.withResult(r.attrs()), slog.String(keyCode, r.result.Code))
+	switch {
+	case r.parked != "":
+		return append(attrs, slog.String(keyParked, r.parked))
+	case !r.next.IsZero():
+		return append(attrs, slog.Time(keyNextAttempt, r.next))
+	default:
+		return attrs
 	}
-	b.log.LogAttrs(ctx, level, message, attrs...)
 }
 
 // done reports whether the call did what it was for. A delete of what is not

@@ -117,6 +117,9 @@ func (r *rig) start() {
 
 func (r *rig) stop() {
 	r.t.Helper()
+	if r.d == nil {
+		return // the test has stopped it in its own way
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := r.d.Stop(ctx); err != nil {

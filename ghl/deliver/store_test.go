@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"ghlsync/ghl/deliver"
-	"ghlsync/ghl/sandbox"
 	"ghlsync/state"
 	"ghlsync/state/sqlite"
 )
@@ -26,7 +25,7 @@ type flakyStore struct {
 var errDisk = errors.New("disk is full")
 
 func (s *flakyStore) into(r *rig) {
-	r.wrapStore = func(real *sqlite.Store) deliver.Store { s.Store = real; return s }
+	r.wrapStore = func(inner *sqlite.Store) deliver.Store { s.Store = inner; return s }
 }
 
 func (s *flakyStore) Begin(ctx context.Context) (state.Tx, error) {
@@ -60,12 +59,14 @@ func (t *flakyTx) Commit(ctx context.Context) error {
 func TestStoreFailsWhileCallsAreInFlight(t *testing.T) {
 	t.Parallel()
 	store := &flakyStore{}
-	r := newRig(t, store.into)
-	r.faults(sandbox.Rule{DelayAfter: 50 * time.Millisecond, Count: 3})
+	sender := &heldSender{}
+	sender.stop(false)
+	r := newRig(t, store.into, sender.into)
 	r.start()
 	r.change(r.present("1", "Session A"), r.present("2", "Session A"), r.present("3", "Session A"))
-	r.await("three calls are in flight", func() bool { return r.box.Stats().Requests == 3 })
+	r.await("three calls are in flight", func() bool { return sender.held.Load() == 3 })
 	store.refuse.Store(true)
+	sender.release()
 	r.await("their results wait", func() bool { s := r.d.Status(); return s.StoreFailing && s.Unrecorded == 3 && s.InFlight == 0 })
 	r.change(r.present("4", "Session A"))
 	r.never("a call leaves that is not durable", func() bool { return r.box.Stats().Requests > 3 })
@@ -116,12 +117,14 @@ func TestCommitOfAResultFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store := &flakyStore{}
-			r := newRig(t, store.into)
-			r.faults(sandbox.Rule{DelayAfter: 50 * time.Millisecond, Count: 1})
+			sender := &heldSender{}
+			sender.stop(false)
+			r := newRig(t, store.into, sender.into)
 			r.start()
 			r.change(r.present("1", "Session A"))
-			r.await("the call is in flight", func() bool { return len(r.requests("1")) == 1 })
+			r.await("the call is in flight", func() bool { return sender.held.Load() == 1 })
 			arm(store)
+			sender.release()
 			r.awaitSettled("1")
 			r.change(r.present("1", "Session B"))
 			r.await("the edit is delivered", func() bool { m := r.row("1"); return m.Settled() && m.Revision == 2 })
@@ -130,6 +133,36 @@ func TestCommitOfAResultFails(t *testing.T) {
 			r.wantClean()
 		})
 	}
+}
+
+// A stop does not wait for ever for a store that fails: it says what it could not
+// record, and the next start takes the call over.
+func TestStopWhileTheStoreFails(t *testing.T) {
+	t.Parallel()
+	store := &flakyStore{}
+	sender := &heldSender{}
+	sender.stop(false)
+	r := newRig(t, store.into, sender.into)
+	r.d.SetRecordGrace(50 * time.Millisecond)
+	r.start()
+	r.change(r.present("1", "Session A"))
+	r.await("the call is in flight", func() bool { return sender.held.Load() == 1 })
+	store.refuse.Store(true)
+	sender.release()
+	r.await("its result waits", func() bool { return r.d.Status().Unrecorded == 1 })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	err := r.d.Stop(ctx)
+	if !errors.Is(err, errDisk) && !errors.Is(err, context.Canceled) {
+		t.Errorf("the stop's error is %v", err)
+	}
+	store.refuse.Store(false)
+	r.d = nil
+	r.restart()
+	r.awaitSettled("1")
+	r.wantOperations("1", "created created")
+	r.wantRepeated(0, 1)
+	r.wantClean()
 }
 
 func TestPruning(t *testing.T) {

@@ -25,31 +25,22 @@ func (b *books) turn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	claimed, looked, err := b.claim(ctx, tx, now)
+	claimed, err := b.claim(ctx, tx, now)
 	if err != nil {
 		return err
 	}
-	due, err := tx.NextDue(ctx)
-	if err != nil {
-		return fmt.Errorf("find the next due event: %w", err)
-	}
-	if len(reports) > 0 || looked > 0 {
+	if len(reports)+claimed.rows > 0 {
 		if err := tx.Commit(ctx); err != nil {
-			b.unclaim(claimed, now)
+			b.unclaim(claimed.calls, now)
 			return fmt.Errorf("commit delivery's transaction: %w", err)
 		}
 	}
-	if b.dueAt = due; looked == 0 && reached(now, due) && b.room(now) > 0 {
-		b.dueAt = now.Add(lockedWait)
-	}
+	b.dueAt = claimed.due
 	b.unrecorded = b.unrecorded[:0]
-	b.leave(now, claimed)
+	b.leave(now, claimed.calls)
 	b.report(reports)
 	return nil
 }
-
-// lockedWait is how long to leave rows that are due but locked by somebody else.
-const lockedWait = 100 * time.Millisecond
 
 // unclaim is for a failed commit: the calls do not leave. Should the commit have
 // taken effect all the same, their rows are leased for nothing; recording them
@@ -154,31 +145,58 @@ func attemptOf(e ended) state.Attempt {
 	}
 }
 
-// claim leases as many due events as may be called now and returns their calls,
-// with the number of rows it has written.
-func (b *books) claim(ctx context.Context, tx state.Tx, now time.Time) (calls []*call, written int, err error) {
+// lockedWait is how long to leave rows that are due but locked by somebody else.
+const lockedWait = 100 * time.Millisecond
+
+// claims is what one turn claimed.
+type claims struct {
+	calls []*call
+	rows  int       // written
+	due   time.Time // when to look again; zero: nothing is scheduled
+}
+
+// claim leases as many due events as may be called now.
+func (b *books) claim(ctx context.Context, tx state.Tx, now time.Time) (c claims, err error) {
 	room := b.room(now)
-	if room == 0 {
-		return nil, 0, nil
+	if room > 0 {
+		if err := b.lease(ctx, tx, now, room, &c); err != nil {
+			return c, err
+		}
+		if c.rows == room {
+			c.due = now // there may be more
+			return c, nil
+		}
 	}
+	if c.due, err = tx.NextDue(ctx); err != nil {
+		return c, fmt.Errorf("find the next due event: %w", err)
+	}
+	if room > 0 && reached(now, c.due) {
+		c.due = now.Add(lockedWait)
+	}
+	return c, nil
+}
+
+// lease records the calls of up to room due events as in flight.
+func (b *books) lease(ctx context.Context, tx state.Tx, now time.Time, room int, c *claims) error {
 	rows, err := tx.Due(ctx, now, room)
 	if err != nil {
-		return nil, 0, fmt.Errorf("find due events: %w", err)
+		return fmt.Errorf("find due events: %w", err)
 	}
 	for _, m := range rows {
 		switch err := m.Begin(now, b.caller); {
 		case errors.Is(err, state.ErrNothingDue):
 			m.NextAttempt = time.Time{} // else it would be found due for ever
 		case err != nil:
-			return nil, 0, fmt.Errorf("begin a call: %w", err)
+			return fmt.Errorf("begin a call: %w", err)
 		default:
-			calls = append(calls, newCall(m))
+			c.calls = append(c.calls, newCall(m))
 		}
 	}
+	c.rows = len(rows)
 	if err := tx.Save(ctx, rows...); err != nil {
-		return nil, 0, fmt.Errorf("save claimed events: %w", err)
+		return fmt.Errorf("save claimed events: %w", err)
 	}
-	return calls, len(rows), nil
+	return nil
 }
 
 // abandonBatch is how many calls of a dead process one transaction ends.
