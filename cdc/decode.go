@@ -25,7 +25,8 @@ type decoder struct {
 	// shared is tx as its changes refer to it; nil before the first.
 	shared *Tx
 
-	old, new tuple // scratch
+	old, new tuple  // scratch
+	out      Change // scratch: a local one would be allocated for each row
 }
 
 func newDecoder(events tableName, from pglogrepl.LSN) *decoder {
@@ -34,7 +35,7 @@ func newDecoder(events tableName, from pglogrepl.LSN) *decoder {
 
 // sink takes what the decoder finds.
 type sink interface {
-	// change takes one change of an open transaction. It may wait.
+	// change takes one change of an open transaction; c is only lent. It may wait.
 	change(c *Change, size int)
 	// commit ends the open transaction.
 	commit(end pglogrepl.LSN, at time.Time)
@@ -181,14 +182,15 @@ func (d *decoder) row(kind byte, r *reader, to sink) (*Finding, string) {
 
 // emit turns the scratch tuples into a change.
 func (d *decoder) emit(kind byte, old bool, to sink) *Finding {
-	c := Change{Tx: d.transaction()}
+	d.out = Change{Tx: d.transaction()}
+	c := &d.out
 	switch kind {
 	case 'D':
 		if d.old.presence[ID] != Value {
 			return noID("a deleted row")
 		}
 		c.Kind, c.Key = Delete, string(d.old.text[ID])
-		to.change(&c, len(c.Key))
+		to.change(c, len(c.Key))
 		return nil
 	case 'I':
 		c.Kind = Insert
@@ -206,7 +208,7 @@ func (d *decoder) emit(kind byte, old bool, to sink) *Finding {
 	if old && d.old.presence[ID] == Value && string(d.old.text[ID]) != c.Key {
 		c.OldKey = string(d.old.text[ID])
 	}
-	to.change(&c, d.new.size)
+	to.change(c, d.new.size)
 	return nil
 }
 
