@@ -57,6 +57,9 @@ func downReasons(f Facts) []string {
 func captureDown(s Status) string {
 	switch s.Daemon.Phase {
 	case NoDaemon:
+		if s.Daemon.LastError != nil {
+			return "the daemon does not answer" + because(s.Daemon)
+		}
 		return "no daemon is running"
 	case Stopped:
 		return "capture has stopped" + because(s.Daemon)

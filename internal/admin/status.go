@@ -118,13 +118,16 @@ type Live interface {
 	Delivery() Delivery
 }
 
-// Offline is Live where no daemon is running.
+// Offline is Live where no daemon answers.
 type Offline struct {
 	Enabled bool // GHL_WEBHOOK_ENABLED
+	// Silence tells of a process that works on the state and does not answer; ""
+	// if there is none.
+	Silence string
 }
 
 // Capture is that of no daemon.
-func (o Offline) Capture() Capture { return Capture{} }
+func (o Offline) Capture() Capture { return Capture{LastError: o.Silence} }
 
 // Delivery knows the setting alone.
 func (o Offline) Delivery() Delivery {

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"ghlsync/internal/admin"
+	"ghlsync/internal/config"
+	"ghlsync/internal/operate"
+	"ghlsync/internal/slotinfo"
+	"ghlsync/state/sqlite"
+)
+
+// backend answers a command's question: the running daemon, or the state itself.
+type backend interface {
+	Status(ctx context.Context) (admin.Status, error)
+	Page(ctx context.Context, q admin.Query) (admin.Page, error)
+	Show(ctx context.Context, id string, o admin.Show) (admin.Detail, error)
+	Do(ctx context.Context, v operate.Verb, s operate.Selection) (operate.Report, error)
+}
+
+// reading runs a question that changes nothing. It goes to the daemon where one
+// answers, and to the state file otherwise: a daemon that hangs must not keep its
+// operator from looking.
+func reading(ctx context.Context, cfg config.Config, question func(backend) error) error {
+	holding, held, err := sqlite.Holder(cfg.State.URL.Path)
+	if err != nil {
+		return err
+	}
+	silence := ""
+	if held {
+		silence = fmt.Sprintf("process %d has the state open and does not serve HTTP (yet)", holding.PID)
+	}
+	if held && holding.HTTPAddr != "" {
+		err := question(admin.NewClient(holding.HTTPAddr, cfg.HTTP.Token.Reveal()))
+		if !errors.Is(err, admin.ErrUnreachable) {
+			return err
+		}
+		silence = fmt.Sprintf("process %d has the state open and does not answer at %s", holding.PID, holding.HTTPAddr)
+	}
+	return readingFile(ctx, cfg, silence, question)
+}
+
+// readingFile asks the state file. That there is none is for the question to
+// tell.
+func readingFile(ctx context.Context, cfg config.Config, silence string, question func(backend) error) (err error) {
+	service := &admin.Service{
+		SlotName: cfg.CDC.Slot,
+		Live:     admin.Offline{Enabled: cfg.GHL.WebhookEnabled, Silence: silence},
+	}
+	if url := cfg.Sentra.DatabaseURL.Reveal(); url != "" {
+		service.Slots = slotinfo.New(url, cfg.CDC.Slot)
+	}
+	reader, opening := sqlite.OpenReadOnly(ctx, cfg.State.URL.Path)
+	if opening == nil {
+		defer func() { err = errors.Join(err, reader.Close()) }()
+		service.State = reader
+	}
+	service.StateError = opening
+	return question(service)
+}
+
+// changing does what changes mappings: through the daemon where one runs, which
+// delivers it at once; otherwise in the state, under its lock.
+func changing(ctx context.Context, cfg config.Config, v operate.Verb, s operate.Selection) (r operate.Report, err error) {
+	if err := s.Check(v); err != nil {
+		return r, err
+	}
+	path := cfg.State.URL.Path
+	holding, held, err := sqlite.Holder(path)
+	if err != nil {
+		return r, err
+	}
+	if held && holding.HTTPAddr != "" {
+		return admin.NewClient(holding.HTTPAddr, cfg.HTTP.Token.Reveal()).Do(ctx, v, s)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return r, fmt.Errorf("there is no state at STATE_URL=%s: %w; start the daemon, or set STATE_URL to its file", cfg.State.URL, errors.Unwrap(err))
+	}
+	store, err := sqlite.Open(ctx, path, sqlite.Options{})
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return operate.New(store, time.Now, nil).Do(ctx, v, s)
+}

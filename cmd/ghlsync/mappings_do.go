@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"ghlsync/internal/config"
+	"ghlsync/internal/operate"
+)
+
+const doHelp = `
+
+The exit code is 1 if an event that was named was left as it is.`
+
+// verbCommand makes the command of a verb: its words are in retry, release and
+// drop.
+func verbCommand(std streams, v operate.Verb, cmd *cobra.Command) *cobra.Command {
+	var s operate.Selection
+	var asJSON bool
+	cmd.Long += doHelp
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		s.IDs = args
+		return do(cmd.Context(), std, v, s, asJSON)
+	}
+	if v == operate.Retry {
+		cmd.Flags().BoolVar(&s.Failed, "failed", false, "all that have failed")
+	} else {
+		cmd.Flags().BoolVar(&s.All, "all", false, "all that are held")
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func do(ctx context.Context, std streams, v operate.Verb, s operate.Selection, asJSON bool) error {
+	cfg, _, err := config.Load(ctx, std.environment(), config.NeedState)
+	if err != nil {
+		return err
+	}
+	r, err := changing(ctx, cfg, v, s)
+	if err != nil && r.Done == 0 {
+		return err
+	}
+	printing := printReport(std.out, v, r, asJSON)
+	switch {
+	case err != nil || printing != nil:
+		return errors.Join(err, printing)
+	case len(s.IDs) > 0 && r.Left > 0:
+		return errNotWell
+	default:
+		return nil
+	}
+}
+
+// deeds are the verbs in the past.
+var deeds = map[operate.Verb]string{
+	operate.Retry:   "scheduled again",
+	operate.Release: "released: the deletions go out",
+	operate.Drop:    "dropped: the appointments stay in GHL",
+}
+
+func printReport(out io.Writer, v operate.Verb, r operate.Report, asJSON bool) error {
+	if asJSON {
+		return printJSON(out, r)
+	}
+	say(out, "%d %s\n", r.Done, deeds[v])
+	for _, refused := range r.Refused {
+		say(out, "left as it is: %s: %s\n", printable(refused.ID), printable(refused.Reason))
+	}
+	if more := r.Left - len(r.Refused); more > 0 {
+		say(out, "and %d more left as they are\n", more)
+	}
+	return nil
+}

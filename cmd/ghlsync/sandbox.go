@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"ghlsync/ghl/sandbox"
+)
+
+const sandboxHelp = `Run a GHL to try things against: an inbound webhook with an appointment book
+behind it, a log of all requests, and knobs for every way in which a receiver can
+fail. Its first page lists the addresses.
+
+It keeps everything in memory, and whole requests at that: it is no place for
+real clients' data.`
+
+// defaultSandboxAddr is next to the daemon's own.
+const defaultSandboxAddr = "127.0.0.1:8090"
+
+func newSandbox(std streams) *cobra.Command {
+	var addr string
+	var o sandbox.Options
+	cmd := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Run a GHL sandbox to try things against",
+		Long:  sandboxHelp,
+		Example: `  ghlsync sandbox
+  ghlsync sandbox --addr 127.0.0.1:0    on a free port
+  curl -X PUT --data '{"status":503,"count":5}' http://127.0.0.1:8090/sandbox/faults`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSandbox(cmd.Context(), std, addr, o) },
+	}
+	cmd.Flags().StringVar(&addr, "addr", defaultSandboxAddr, "address to listen on, HOST:PORT")
+	cmd.Flags().BoolVar(&o.IgnoreIdempotencyKeys, "ignore-keys", false, "act on a repeated delivery id again, as some receivers do")
+	cmd.Flags().BoolVar(&o.Lenient, "lenient", false, "act on bodies that are not quite the guide's")
+	return cmd
+}
+
+func runSandbox(ctx context.Context, std streams, addr string, o sandbox.Options) error {
+	s := sandbox.New(o)
+	defer s.Close()
+	if err := s.Start(ctx, addr); err != nil {
+		return err
+	}
+	say(std.out, "GHL sandbox\n  webhook       GHL_WEBHOOK_URL=%s\n", s.WebhookURL())
+	say(std.out, "  pages         %s/\n  appointments  %s/sandbox/appointments\n", s.URL(), s.URL())
+	say(std.out, "  requests      %s/sandbox/requests\n  faults        %s/sandbox/faults\nCtrl-C ends it.\n", s.URL(), s.URL())
+	<-ctx.Done()
+	return nil
+}
