@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"errors"
 	"time"
 )
@@ -44,7 +45,7 @@ func (m *Mapping) next() Operation {
 // bytes and knows that their outcome is unknown. A call of unknown outcome, and a
 // rejected one while the same is wanted, is made again byte for byte.
 func (m *Mapping) Begin(now time.Time, c Caller) error {
-	if m.Parked != "" || m.Hold == Held || !m.LeaseUntil.IsZero() || m.Settled() {
+	if m.Parked != "" || m.Hold == Held || !m.LeaseUntil.IsZero() || m.Settled() || now.Before(m.NextAttempt) {
 		return ErrNothingDue
 	}
 	if !m.repeats() {
@@ -147,6 +148,9 @@ func (m *Mapping) Finish(now time.Time, r Result) (retired string) {
 	case Ambiguous:
 		m.ambiguous(r)
 	}
+	if m.Parked != "" {
+		m.SyncError = m.Parked
+	}
 	m.schedule(now)
 	if retry := r.RetryAt; !m.NextAttempt.IsZero() && retry.After(m.NextAttempt) {
 		m.NextAttempt = retry
@@ -200,20 +204,35 @@ func (m *Mapping) notFound(now time.Time, r Result) (retired string) {
 }
 
 // refused keeps the call on record, so that it is repeated under the same
-// delivery id as long as the same is wanted.
+// delivery id as long as the same is wanted. That this try was refused says
+// nothing of an earlier one that may have been acted on: the call then stays of
+// unknown outcome.
 func (m *Mapping) refused(r Result) {
-	m.Call.State = Rejected
+	m.Call.Tries--
 	if r.Outcome == Suspended {
-		m.Attempts--
+		m.Attempts = max(0, m.Attempts-1) // a newer revision may have set it to 0 meanwhile
 	}
-	if m.Call.Operation == Create && !r.MaybeActed {
+	if r.MaybeActed || m.Call.Before == GHLUnknown {
+		m.doubt(r.RetryAt)
+		return
+	}
+	if m.Call.Operation == Create {
 		m.GHL = m.Call.Before
 	}
+	m.Call.State = Rejected
 	if m.Call.Revision != m.Revision {
 		m.Call = nil
-	} else if r.MaybeActed {
-		m.Call.Before = m.GHL
 	}
+}
+
+// doubt leaves the call of unknown outcome, to be repeated at the given time. In
+// doubt is what is known of GHL, too: an update may have changed what GHL has, a
+// delete may have taken it.
+func (m *Mapping) doubt(until time.Time) {
+	m.Call.State = Unknown
+	m.Call.SettlesAt = until
+	m.Call.Before = GHLUnknown
+	m.GHLHash = ""
 }
 
 func (m *Mapping) impossible(r Result) {
@@ -223,16 +242,14 @@ func (m *Mapping) impossible(r Result) {
 		m.GHL = call.Before
 	}
 	if call.Revision == m.Revision {
-		m.Parked = r.Code
+		m.Parked = cmp.Or(r.Code, CodeRejected)
 	}
 }
 
 func (m *Mapping) ambiguous(r Result) {
-	m.Call.State = Unknown
-	m.Call.SettlesAt = r.SettlesAt
+	m.doubt(r.SettlesAt)
 	if m.Call.Operation == Create && m.Wanted == Present && m.Call.Tries >= MaxCreateTries {
 		m.Parked = CodeOutcomeUnknown
-		m.SyncError = CodeOutcomeUnknown
 	}
 }
 
@@ -240,6 +257,38 @@ func (m *Mapping) ambiguous(r Result) {
 // out. Its outcome is unknown, and the request may have ended as late as now.
 func (m *Mapping) Abandon(now time.Time, settle time.Duration) {
 	m.Finish(now, Result{Outcome: Ambiguous, Code: CodeInterrupted, SettlesAt: now.Add(settle)})
+}
+
+// Learn takes the appointment id that GHL itself names for the event, in a
+// callback, and reports whether it was news. The caller has checked that the id
+// is neither another mapping's nor retired. A known id stays.
+//
+// The id proves that a create was acted on: one of unknown outcome is resolved by
+// it. Where absent is wanted, the delete is due, with that id.
+func (m *Mapping) Learn(now time.Time, appointmentID string) bool {
+	if appointmentID == "" || m.AppointmentID != "" {
+		return false
+	}
+	m.AppointmentID = appointmentID
+	m.UpdatedAt = now
+	switch {
+	case m.Call == nil, m.Call.State == Rejected:
+		m.UnsettledUntil = time.Time{}
+		if m.GHL != GHLPresent {
+			m.GHL, m.GHLHash, m.GHLAt = GHLPresent, "", now
+		}
+	case m.Call.Operation == Delete:
+		// It may have reached GHL before there was anything to delete.
+		m.UnsettledUntil = now
+	case m.Call.State == Unknown && m.Call.Operation == Create:
+		m.GHL, m.GHLHash, m.GHLAt = GHLPresent, m.Call.Hash, now
+		m.Call, m.Attempts = nil, 0
+		if m.Parked == CodeOutcomeUnknown {
+			m.Parked, m.SyncError = "", ""
+		}
+	}
+	m.schedule(now)
+	return true
 }
 
 // Retry schedules a parked row again and reports whether it could. A row that

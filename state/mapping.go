@@ -69,10 +69,11 @@ const (
 // CallState is how far a call is.
 type CallState string
 
-// A call is in flight (leased), of unknown outcome (GHL may have acted on it:
-// it is repeated byte for byte or, where absent is wanted, overtaken by a
-// delete), or rejected (GHL did not take it: the same call is repeated under
-// the same delivery id while the same revision is wanted).
+// A call is in flight (leased), of unknown outcome (GHL may have acted on one of
+// its tries: it is repeated byte for byte, whatever is wanted by now, or, where
+// absent is wanted, overtaken by a delete), or rejected (GHL surely took none of
+// its tries: the same call is repeated under the same delivery id while the same
+// revision is wanted).
 const (
 	InFlight CallState = "in_flight"
 	Unknown  CallState = "unknown"
@@ -109,9 +110,11 @@ type Call struct {
 	// Hash and Revision are those of the mapping when the call was made.
 	Hash     string
 	Revision int64
-	// Before is what was known of GHL before the call.
+	// Before is what was known of GHL before the call; GHLUnknown once a try of
+	// the call may have been acted on.
 	Before Presence
-	// Tries counts how often this very call was sent, the first included.
+	// Tries counts how often this very call was sent and not refused, the first
+	// and the one in flight included.
 	Tries     int
 	StartedAt time.Time
 	// SettlesAt is when GHL is taken to have acted on a call of unknown outcome
@@ -154,9 +157,9 @@ type Mapping struct {
 	Parked      string    // reason code; "" if not parked
 	Hold        Hold
 	Retracted   bool // the present retraction takes an appointment from GHL: it counts for the fuse
-	// UnsettledUntil is set while a create of unknown outcome was overtaken by a
-	// delete: GHL may act on the create until then, so the delete is sent once
-	// more after it.
+	// UnsettledUntil is set while a call of unknown outcome was overtaken by a
+	// delete: GHL may act on that call until then, so the delete is sent once more
+	// after it.
 	UnsettledUntil time.Time
 	Call           *Call
 
@@ -169,6 +172,8 @@ const (
 	CodeOutcomeUnknown = "OUTCOME_UNKNOWN"
 	// CodeInterrupted is the error of a call that a crash or a lost lease cut.
 	CodeInterrupted = "INTERRUPTED"
+	// CodeRejected parks what GHL will not take, where no code says why.
+	CodeRejected = "REJECTED"
 )
 
 // Settled reports whether GHL has what is wanted and no call is open, or an

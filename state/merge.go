@@ -92,8 +92,8 @@ func (m *Mapping) unassume(in Change, now time.Time) Effect {
 	if m.Payload == nil {
 		m.Parked = m.SyncError // why the baseline could not translate it
 	}
-	if in.Inserted {
-		m.GHL = GHLAbsent
+	if in.Inserted && m.AppointmentID == "" {
+		m.GHL, m.GHLAt = GHLAbsent, now
 	}
 	m.Revision++
 	m.UpdatedAt = now
@@ -109,7 +109,7 @@ func (m *Mapping) set(in Change, now time.Time, first bool) Effect {
 	case in.Wanted == Absent:
 		return m.retract(in, now)
 	case in.Parked != "" && !(in.Assume && first):
-		return m.park(in, now)
+		return m.park(in, now, first)
 	default:
 		return m.upsert(in, now, first)
 	}
@@ -125,9 +125,14 @@ func (m *Mapping) retract(in Change, now time.Time) Effect {
 	return Changed
 }
 
-func (m *Mapping) park(in Change, now time.Time) Effect {
-	if m.Wanted == Present && m.Parked == in.Parked && m.Payload == nil {
-		return Advanced
+func (m *Mapping) park(in Change, now time.Time, first bool) Effect {
+	adopted := m.adopt(in, now, first)
+	if m.Wanted == Present && m.Payload == nil && !adopted {
+		// What a snapshot shows of an assumed row is no change of it.
+		assumed := m.Assumed && in.Source == Snapshot && m.SyncError == in.Parked
+		if assumed || m.Parked == in.Parked {
+			return Advanced
+		}
 	}
 	m.want(in, now)
 	m.Parked = in.Parked
@@ -146,7 +151,7 @@ func (m *Mapping) upsert(in Change, now time.Time, first bool) Effect {
 		m.want(in, now)
 	}
 	switch {
-	case first && in.Assume && in.AppointmentID == "":
+	case first && in.Assume && (!adopted || in.Payload == nil):
 		m.Assumed, m.GHL, m.GHLHash, m.GHLAt = true, GHLPresent, in.Hash, now
 		m.SyncError = in.Parked
 	case first && adopted:
@@ -157,7 +162,8 @@ func (m *Mapping) upsert(in Change, now time.Time, first bool) Effect {
 }
 
 // want records a change of what is wanted. Whatever was parked, held, counted,
-// assumed or rejected belonged to the revision before.
+// assumed or rejected belonged to the revision before. A call of unknown outcome
+// stays: it is resolved first.
 func (m *Mapping) want(in Change, now time.Time) {
 	if m.Call != nil && m.Call.State == Rejected {
 		m.Call = nil
@@ -187,7 +193,8 @@ func (m *Mapping) adopt(in Change, now time.Time, first bool) bool {
 		return false
 	}
 	m.AppointmentID = in.AppointmentID
-	if m.GHL == GHLAbsent && (m.Call == nil || m.Call.State == Rejected) {
+	m.UpdatedAt = now
+	if m.GHL != GHLPresent && (m.Call == nil || m.Call.State == Rejected) && m.UnsettledUntil.IsZero() {
 		m.GHL, m.GHLHash, m.GHLAt = GHLPresent, "", now
 	}
 	return true
