@@ -1,7 +1,65 @@
 package daemon
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"time"
 
-type adminServer interface{ Stop(ctx context.Context) error }
+	"ghlsync/internal/admin"
+	"ghlsync/internal/operate"
+	"ghlsync/internal/slotinfo"
+	"ghlsync/internal/version"
+)
 
-func (d *Daemon) startAdmin(ctx context.Context) error { return nil }
+// startAdmin serves HTTP and tells other processes, through the state's lock,
+// where.
+func (d *Daemon) startAdmin(ctx context.Context) error {
+	service := &admin.Service{
+		State:    d.store,
+		SlotName: d.cfg.CDC.Slot,
+		Slots:    slotinfo.New(d.cfg.Sentra.DatabaseURL.Reveal(), d.cfg.CDC.Slot),
+		Operator: operate.New(d.store, time.Now, d.deliverer.Wake),
+		Live:     live{d},
+		Version:  version.Read().Version,
+	}
+	server := admin.New(admin.Options{
+		Service: service, Addr: d.cfg.HTTP.Addr, Token: d.cfg.HTTP.Token.Reveal(),
+		Log: d.log,
+	})
+	if err := server.Start(ctx); err != nil {
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+	d.admin = server
+	if err := d.store.Announce(server.Addr()); err != nil {
+		return fmt.Errorf("announce the HTTP address: %w", err)
+	}
+	return nil
+}
+
+// Addr is where the HTTP server listens, once Start has returned.
+func (d *Daemon) Addr() string { return d.admin.Addr() }
+
+// live tells the HTTP server how the daemon stands.
+type live struct{ d *Daemon }
+
+func (l live) Capture() admin.Capture {
+	s := l.d.capture.Status()
+	return admin.Capture{Phase: admin.Phase(s.Phase), Since: s.Since, LastError: s.LastError}
+}
+
+func (l live) Delivery() admin.Delivery {
+	s := l.d.deliverer.Status()
+	return admin.Delivery{
+		Enabled: s.Enabled, Paused: s.Paused, PauseReason: s.PauseReason, Detail: s.Detail,
+		Breaker: s.Breaker, NextProbe: known(s.NextProbe), ThrottledUntil: known(s.ThrottledUntil),
+		InFlight: s.InFlight, StoreFailing: s.StoreFailing,
+	}
+}
+
+// known is nil for a time that is not set.
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

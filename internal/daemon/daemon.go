@@ -14,6 +14,7 @@ import (
 	"ghlsync/cdc"
 	"ghlsync/ghl"
 	"ghlsync/ghl/deliver"
+	"ghlsync/internal/admin"
 	"ghlsync/internal/config"
 	"ghlsync/internal/pipeline"
 	"ghlsync/state/sqlite"
@@ -39,7 +40,7 @@ type Daemon struct {
 	webhook   *ghl.Webhook
 	deliverer *deliver.Deliverer
 	capture   *pipeline.Capture
-	admin     adminServer
+	admin     *admin.Server
 
 	stopCapture context.CancelFunc
 	captured    chan struct{} // closed when capture has ended
