@@ -48,11 +48,11 @@ func (s *Sandbox) countOverlap(others []*flight) {
 	if len(others) == 0 {
 		return
 	}
-	grace := time.NewTimer(goneGrace)
-	defer grace.Stop()
+	grace, cancel := context.WithTimeout(context.Background(), goneGrace)
+	defer cancel()
 	at := 1
 	for _, f := range others {
-		if f.stillAwaited(grace.C) {
+		if f.stillAwaited(grace.Done()) {
 			at++
 		}
 	}
@@ -61,7 +61,7 @@ func (s *Sandbox) countOverlap(others []*flight) {
 	s.stats.MaxInFlightPerEvent = max(s.stats.MaxInFlightPerEvent, at)
 }
 
-func (f *flight) stillAwaited(grace <-chan time.Time) bool {
+func (f *flight) stillAwaited(grace <-chan struct{}) bool {
 	select {
 	case <-f.ended:
 		return true

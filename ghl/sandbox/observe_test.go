@@ -176,6 +176,29 @@ func TestMaxInFlightPerEvent(t *testing.T) {
 	}
 }
 
+// Requests that hang for good are counted all the same, each behind the others.
+func TestMaxInFlightPerEventOfHangingRequests(t *testing.T) {
+	t.Parallel()
+	r := start(t, sandbox.Options{})
+	r.set(t, sandbox.Rule{Effect: sandbox.EffectHangBefore, Count: 3})
+	ctx, cancel := context.WithCancel(t.Context())
+	var sent sync.WaitGroup
+	for range 3 {
+		sent.Go(func() {
+			if _, err := r.send(ctx, "", body(ghl.Created, "e1", "")); err == nil {
+				t.Error("answered")
+			}
+		})
+	}
+	r.wait(t, func(s sandbox.Snapshot) bool { return s.Stats.Requests == 3 })
+	r.mustSend(t, "d1", body(ghl.Created, "e1", ""))
+	if s := r.Stats(); s.MaxInFlightPerEvent != 4 {
+		t.Errorf("%+v", s)
+	}
+	cancel()
+	sent.Wait()
+}
+
 // A client that gave up on one call and makes the next has one in flight.
 func TestAbandonedRequestIsNotInFlight(t *testing.T) {
 	t.Parallel()
