@@ -29,7 +29,7 @@ func newMappings(std streams) *cobra.Command {
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("%w: unknown command %q for %q", errUsage, args[0], cmd.CommandPath())
+				return usageError(fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath()))
 			}
 			return cmd.Help()
 		},

@@ -38,7 +38,7 @@ func newList(std streams) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if l.most < 0 {
-				return fmt.Errorf("%w: --limit %d is negative: use 0 for all", errUsage, l.most)
+				return usageError(fmt.Sprintf("--limit %d is negative: use 0 for all", l.most))
 			}
 			return l.run(cmd.Context(), std)
 		},

@@ -23,8 +23,10 @@ const (
 // errNotWell ends a command that has said on stdout what is not well.
 var errNotWell = errors.New("not well")
 
-// errUsage: the command line makes no sense.
-var errUsage = errors.New("usage")
+// usageError: the command line makes no sense.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
 
 // streams is where a command reads settings and writes to.
 type streams struct {
@@ -58,7 +60,10 @@ func exitCode(err error) int {
 	if problems := (*config.Error)(nil); errors.As(err, &problems) {
 		return exitUsage
 	}
-	for _, usage := range []error{errUsage, admin.ErrRequest, admin.ErrToken, operate.ErrSelection} {
+	if usage := usageError(""); errors.As(err, &usage) {
+		return exitUsage
+	}
+	for _, usage := range []error{admin.ErrRequest, admin.ErrToken, operate.ErrSelection} {
 		if errors.Is(err, usage) {
 			return exitUsage
 		}

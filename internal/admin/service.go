@@ -40,10 +40,11 @@ type Service struct {
 }
 
 func (s *Service) now() time.Time {
-	if s.Now == nil {
-		return time.Now().UTC()
+	now := s.Now
+	if now == nil {
+		now = time.Now
 	}
-	return s.Now().UTC()
+	return now().UTC().Truncate(time.Microsecond)
 }
 
 // Status makes the status document. What cannot be found out is a reason in the

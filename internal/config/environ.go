@@ -21,6 +21,7 @@ const (
 	FromEnvironment Origin = "environment"
 	FromFile        Origin = ".env"
 	FromDefault     Origin = "default"
+	NotSet          Origin = "not set" // and there is no default
 )
 
 // Environment is what settings are read from: the process's environment and,
@@ -102,7 +103,7 @@ func (e *Environment) find(name string) (string, Origin, bool) {
 	if value, ok := e.file[name]; ok {
 		return value, FromFile, true
 	}
-	return "", FromDefault, false
+	return "", NotSet, false
 }
 
 // names lists the names of all variables, sorted.

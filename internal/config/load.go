@@ -108,10 +108,14 @@ func variables() []variable {
 // inForce is the text that counts, and where it is from.
 func (v variable) inForce(env *Environment) (string, Origin) {
 	text, origin, found := env.find(v.name)
-	if !found || text == "" && !v.empty {
+	switch {
+	case found && (text != "" || v.empty):
+		return text, origin
+	case v.def == "":
+		return "", NotSet
+	default:
 		return v.def, FromDefault
 	}
-	return text, origin
 }
 
 // decode has go-envconfig read the one variable into its field of c. It is
