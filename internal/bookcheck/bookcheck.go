@@ -36,7 +36,7 @@ type entry struct {
 // booked in GHL.
 const wanted = `
 SELECT e.id, e.client_id, c.email, coalesce(c.phone, ''), coalesce(nullif(btrim(c.business_name), ''), c.name),
-       e.title, e.type, e.start_date::text, e.end_date::text, left(e.start_time::text, 5), left(e.end_time::text, 5),
+       e.title, e.type, to_char(e.start_date, 'YYYY-MM-DD'), to_char(e.end_date, 'YYYY-MM-DD'), left(e.start_time::text, 5), left(e.end_time::text, 5),
        coalesce(e.description, ''), to_char(e.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 FROM calendar_events e JOIN clients c ON c.id = e.client_id
 WHERE e.type IN ('onboarding', 'handover') AND coalesce(e.description, '') !~ '(^|\n)Appointment ID:'`

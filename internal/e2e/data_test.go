@@ -228,15 +228,14 @@ func TestColumnsChange(t *testing.T) {
 	for range 3 { // as the app does before each insert
 		r.db.Exec(t, "ALTER TABLE calendar_events DROP CONSTRAINT calendar_events_type_check")
 		r.db.Exec(t, "ALTER TABLE calendar_events ADD CONSTRAINT calendar_events_type_check CHECK (type IN ('onboarding', 'firstdraft', 'seconddraft', 'handover'))")
-		r.insert(r.next("app"), "handover", "As the app does")
+		r.insert(next("app"), "handover", "As the app does")
 	}
 	r.caughtUp()
 	r.same()
 }
 
-func (r *rig) next(prefix string) string {
-	r.markers++
-	return fmt.Sprintf("%s-%d", prefix, r.markers)
+func next(prefix string) string {
+	return fmt.Sprintf("%s-%d", prefix, serial.Add(1))
 }
 
 // TestEchoAndAdoption: an appointment booked in GHL, and one that the app made
@@ -305,7 +304,7 @@ func TestCommitNotVisibleYet(t *testing.T) {
 	committed := make(chan error, 1)
 	go func() {
 		_, err := conn.Exec(ctx, `BEGIN;
-			INSERT INTO clients (id, name, business_name, email) VALUES (900, 'Late', 'Late', 'late@example.com');
+			INSERT INTO clients (id, name, business_name, email, username, password) VALUES (900, 'Late', 'Late', 'late@example.com', 'u', 'p');
 			INSERT INTO calendar_events (id, client_id, title, start_date, end_date, start_time, end_time, type)
 			VALUES ('late', 900, 'Late', '2030-01-01', '2030-01-01', '09:00', '10:00', 'onboarding');
 			COMMIT`)
@@ -321,7 +320,7 @@ func TestCommitNotVisibleYet(t *testing.T) {
 	if m := r.mapping("late"); m != nil {
 		t.Errorf("the event is %+v before its commit is visible", m)
 	}
-	r.db.Exec(t, "SET synchronous_commit = local; ALTER SYSTEM RESET synchronous_standby_names")
+	r.db.Exec(t, "ALTER SYSTEM RESET synchronous_standby_names")
 	r.db.Exec(t, "SELECT pg_reload_conf()")
 	if err := <-committed; err != nil {
 		t.Fatal(err)

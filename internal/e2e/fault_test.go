@@ -43,9 +43,7 @@ func TestPostgresRestarts(t *testing.T) {
 	}
 	r.insert("event-2", "onboarding", "Second")
 	r.caughtUp()
-	if err := server.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	server.Kill()
 	if err := server.StartAgain(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"ghlsync/internal/bookcheck"
 	"ghlsync/internal/postgres/pgtest"
 	"ghlsync/state/sqlite"
+	"ghlsync/testdata/sentra"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -51,9 +53,10 @@ type rig struct {
 	dir  string
 	env  map[string]string
 	proc *process
-
-	markers int
 }
+
+// serial numbers what must be unique in the whole run.
+var serial atomic.Int64
 
 // newRig starts all but the daemon. Settings are quick ones, for tests.
 func newRig(t *testing.T, env ...string) *rig {
@@ -65,6 +68,9 @@ func newRig(t *testing.T, env ...string) *rig {
 func newRigOn(t *testing.T, db *pgtest.DB, env ...string) *rig {
 	t.Helper()
 	r := &rig{t: t, db: db, ghl: sandbox.New(sandbox.Options{}), dir: t.TempDir()}
+	if db.QueryString(t, "SELECT count(*)::text FROM clients") == "0" {
+		db.Exec(t, sentra.Seed)
+	}
 	if err := r.ghl.Start(t.Context(), "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +183,7 @@ func (r *rig) launch() *process {
 	}()
 	r.t.Cleanup(func() {
 		p.kill()
-		if r.t.Failed() {
+		if r.t.Failed() && p == r.proc {
 			r.t.Logf("daemon said:\n%s", tail(p.stderr.String(), 6000))
 		}
 	})
@@ -332,8 +338,7 @@ func (r *rig) caughtUp() {
 // is inserted now and known to the state tells. It is moved out of scope again.
 func (r *rig) captured() {
 	r.t.Helper()
-	r.markers++
-	id := fmt.Sprintf("marker-%d", r.markers)
+	id := fmt.Sprintf("marker-%d", serial.Add(1))
 	r.insert(id, "onboarding", "marker")
 	r.until("the state knows "+id, func() bool { return r.mapping(id) != nil })
 	r.db.Exec(r.t, "DELETE FROM calendar_events WHERE id = $1", id)

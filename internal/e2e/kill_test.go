@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -130,10 +131,12 @@ func TestKillsUnderLoad(t *testing.T) {
 func TestKillWhileAnswersAreLost(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.faults(sandbox.Rule{Count: 1, Effect: sandbox.EffectHangAfter})
+	r.faults(sandbox.Rule{Event: "event-1", Count: 1, Effect: sandbox.EffectHangAfter})
 	r.start()
 	r.insert("event-1", "onboarding", "Acted on")
-	r.until("GHL has acted", func() bool { return r.ghl.Stats().Live == 1 })
+	r.until("GHL has acted", func() bool {
+		return slices.ContainsFunc(r.ghl.Appointments(), func(a sandbox.Appointment) bool { return a.SentraEventID == "event-1" })
+	})
 	r.proc.kill()
 	r.start()
 	r.caughtUp()

@@ -32,6 +32,10 @@ const (
 const (
 	reconnectMin = 200 * time.Millisecond
 	reconnectMax = 15 * time.Second
+	// orphanGrace is how long an empty state waits for a slot that is in use: a
+	// daemon that was killed before its first checkpoint leaves a server process
+	// that notices within its wal_sender_timeout of 8 s.
+	orphanGrace = 12 * time.Second
 	// standbyPoll is how often a standby looks whether the slot is free.
 	standbyPoll = 500 * time.Millisecond
 	// closeTimeout bounds the farewell to a source.
@@ -67,6 +71,7 @@ type Capture struct {
 	mu     sync.Mutex
 	status Status
 
+	began time.Time // of Run
 	// unreadable says that the slot cannot be decoded from where it stands: the
 	// publication came later. Only Capture.Run's goroutine uses it.
 	unreadable bool
@@ -113,6 +118,7 @@ func (c *Capture) Run(ctx context.Context) error {
 	defer c.enter(Stopped, nil)
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = reconnectMin, reconnectMax
+	c.began = c.opts.Now()
 	for {
 		started := c.opts.Now()
 		err := c.session(ctx)
@@ -137,11 +143,13 @@ func (c *Capture) Run(ctx context.Context) error {
 // judgeEnd decides what follows the end of a session: how long to wait for the
 // next, or that a person is needed.
 func (c *Capture) judgeEnd(err error, pause *backoff.ExponentialBackOff) (time.Duration, error) {
+	inUse := errors.Is(err, errStandby) || errors.Is(err, cdc.ErrSlotActive)
+	orphan := inUse && c.opts.Now().Sub(c.began) < orphanGrace
 	switch {
-	case len(cdc.Findings(err)) > 0, errors.Is(err, state.ErrFenced):
+	case len(cdc.Findings(err)) > 0 && !orphan, errors.Is(err, state.ErrFenced):
 		c.enter(Stopped, err)
 		return 0, err
-	case errors.Is(err, errStandby), errors.Is(err, cdc.ErrSlotActive):
+	case inUse:
 		if c.Status().Phase != Standby {
 			c.log.Info("waiting as standby: the slot is in use by another session", slog.String("slot", c.opts.Source.Slot))
 		}
