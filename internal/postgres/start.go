@@ -114,7 +114,7 @@ func (s *Server) ready(pid int) bool {
 func freePort() (int, error) {
 	var last error
 	for range 100 {
-		port := 20_000 + rand.IntN(12_000) //nolint:gosec // no secret
+		port := 20_000 + rand.IntN(12_000)
 		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			last = err

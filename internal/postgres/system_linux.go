@@ -12,7 +12,7 @@ func memoryFolder() string {
 	if err := syscall.Statfs(shm, &stat); err != nil {
 		return "" // there is none
 	}
-	free := stat.Bavail * uint64(stat.Bsize) //nolint:gosec // a block size is positive
+	free := stat.Bavail * uint64(stat.Bsize)
 	if free < enoughMemory || syscall.Access(shm, 2 /* W_OK */) != nil {
 		return ""
 	}
