@@ -19,7 +19,7 @@ usual places) or fetched; it runs in a temporary directory, and nothing is left
 behind. No setting and no .env is read.`
 
 func newDemo(std streams) *cobra.Command {
-	var once bool
+	var once, verbose bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch it work, everything on this machine",
@@ -29,10 +29,15 @@ func newDemo(std streams) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// The demo tells of each change itself: of the daemon only what is wrong.
-			log := logging.New(std.err, slog.LevelWarn, config.LogText)
+			level := slog.LevelWarn
+			if verbose {
+				level = slog.LevelInfo
+			}
+			log := logging.New(std.err, level, config.LogText)
 			return demo.Run(cmd.Context(), demo.Options{Once: once, Out: std.out, Log: log})
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "play a fixed script, compare GHL with Sentra, and exit")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show the daemon's log between the lines")
 	return cmd
 }

@@ -1,0 +1,87 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A person's own hand shows up, and Ctrl-C ends the play with the table.
+func TestLiveShowsOtherHandsAndEndsCleanly(t *testing.T) {
+	t.Parallel()
+	o, screen := options(t, false)
+	stages := make(chan *stage, 1)
+	o.opened = func(s *stage) { stages <- s }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := watch(ctx, o)
+
+	var s *stage
+	select {
+	case s = <-stages:
+	case err := <-ended:
+		t.Fatalf("Run: %v\n%s", err, screen)
+	}
+	for _, want := range []string{s.adminURL, s.sandbox.URL(), s.statusURL(), "curl "} {
+		screen.waitFor(t, want)
+	}
+	screen.waitFor(t, "event-1700000008.000008")
+	byHand(t, s.adminURL)
+	screen.waitFor(t, "by-hand/1")
+
+	cancel()
+	if err := endOf(t, ended); err != nil {
+		t.Errorf("Run: %v\n%s", err, screen)
+	}
+	text := screen.String()
+	for _, want := range []string{"by another hand: handover", "median", "✓ GHL's appointment book equals Sentra"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in:\n%s", want, text)
+		}
+	}
+	wantNothingLeft(t, o.dir)
+}
+
+// byHand books an event as somebody with psql would.
+func byHand(t *testing.T, url string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hangUp(t.Context(), conn)
+	_, err = conn.Exec(t.Context(), `INSERT INTO calendar_events (id, client_id, title, start_date, end_date, start_time, end_time, type)
+		SELECT 'by-hand/1', min(id), 'By hand', CURRENT_DATE, CURRENT_DATE, '10:00', '11:00', 'handover' FROM clients`)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The improviser's steps are the script's kinds, so it is enough that many of
+// them in a row agree with what GHL gets.
+func TestImprovisedStepsAreForeseenRight(t *testing.T) {
+	t.Parallel()
+	o, screen := options(t, true)
+	o.played = func(ctx context.Context, _ *stage, p *player) error {
+		for n := 0; n < 60 || len(p.unproven) > 0; n++ {
+			s, err := p.admin.improvise(ctx)
+			if errors.Is(err, pgx.ErrNoRows) {
+				continue // no draft to promote
+			}
+			if err != nil {
+				return err
+			}
+			if err := p.play(ctx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := Run(t.Context(), o); err != nil {
+		t.Errorf("Run: %v\n%s", err, screen)
+	}
+	wantNothingLeft(t, o.dir)
+}
