@@ -117,7 +117,8 @@ type Change struct {
 type Boundary struct {
 	// End is an end LSN: the commit's 'end LSN', or a keepalive's WAL end.
 	End pglogrepl.LSN
-	// CommitTime is zero for a keepalive.
+	// CommitTime is that of the last transaction that ended since the boundary
+	// before; zero if only keepalives came.
 	CommitTime time.Time
 	// Now asks for the boundary to be made durable at once (the server wants to
 	// know how far we are, as it does when it shuts down).
