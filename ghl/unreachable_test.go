@@ -66,7 +66,7 @@ func TestNeverSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWebhook(t, ghl.WebhookOptions{URL: test.url, Timeout: 500 * time.Millisecond})
+			w := newWebhook(t, ghl.WebhookOptions{URL: test.url, Timeout: time.Second})
 			expect(t, w.Send(t.Context(), request(ghl.Created, "e1", "d1")), ghl.Result{Outcome: ghl.Retry, Code: test.code})
 		})
 	}

@@ -99,6 +99,9 @@ func (w *Webhook) send(ctx context.Context, r Request) Result {
 	if err != nil {
 		return classifyError(ctx, callCtx, err, progress.mayHaveLeft())
 	}
+	// A body read to its end gives the connection back for re-use; closing an
+	// unread rest closes the connection. Its error adds nothing to what was read.
+	defer func() { _ = resp.Body.Close() }()
 	rep, err := readReply(resp)
 	if err != nil && rep.status >= 200 && rep.status < 300 {
 		// Only a complete 2xx counts: the part that is missing may say
@@ -138,12 +141,8 @@ func (w *Webhook) newRequest(ctx context.Context, r Request) *http.Request {
 	return req
 }
 
-// readReply reads an answer up to the size limit and ends the exchange. A body
-// read to its end gives the connection back for re-use; closing an unread rest
-// closes the connection instead of reading on. On an error status is set.
+// readReply reads an answer up to the size limit. On an error status is set.
 func readReply(resp *http.Response) (reply, error) {
-	// The verdict is in what was read; closing can add nothing to it.
-	defer func() { _ = resp.Body.Close() }()
 	rep := reply{status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After")}
 	if resp.StatusCode < 200 {
 		// 101 hands over the raw connection, which has no end to read to.

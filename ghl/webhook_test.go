@@ -101,7 +101,7 @@ func TestSendAgainstSandbox(t *testing.T) {
 				Now: func() time.Time { return time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC) },
 			}
 			if test.want.Code == "TIMEOUT" {
-				o.Timeout = 300 * time.Millisecond
+				o.Timeout = 750 * time.Millisecond
 			}
 			expect(t, newWebhook(t, o).Send(t.Context(), request(test.op, "e1", "d1")), test.want)
 			// A redirect that was followed or a call that was repeated would show here.
@@ -221,7 +221,7 @@ func TestAnswersThatAreNotWhole(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newRawServer(t, test.answer)
-			w := newWebhook(t, ghl.WebhookOptions{URL: s.url(), Timeout: 300 * time.Millisecond})
+			w := newWebhook(t, ghl.WebhookOptions{URL: s.url(), Timeout: 750 * time.Millisecond})
 			expect(t, w.Send(t.Context(), request(ghl.Created, "e1", "d1")), test.want)
 			if n := s.requests.Load(); n != 1 {
 				t.Errorf("%d requests", n)
@@ -318,7 +318,7 @@ func TestInterruptedBeforeSent(t *testing.T) {
 func TestCallersDeadline(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t, sandbox.Rule{Effect: sandbox.EffectHangBefore})
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	res := newWebhook(t, ghl.WebhookOptions{URL: s.WebhookURL()}).Send(ctx, request(ghl.Created, "e1", "d1"))
 	expect(t, res, ghl.Result{Outcome: ghl.Unknown, Code: "TIMEOUT", MaybeActed: true})

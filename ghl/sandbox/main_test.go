@@ -94,6 +94,24 @@ func (r *rig) mustSend(t *testing.T, key, body string) answer {
 	return a
 }
 
+// abandon posts a body and leaves as soon as the sandbox has it.
+func (r *rig) abandon(t *testing.T, key, body string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	before := r.Stats().Requests
+	ended := make(chan error, 1)
+	go func() {
+		_, err := r.send(ctx, key, body)
+		ended <- err
+	}()
+	r.wait(t, func(s sandbox.Snapshot) bool { return s.Stats.Requests > before })
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Fatalf("left, but got %v", err)
+	}
+}
+
 // call uses one of the sandbox's own endpoints and decodes the answer.
 func (r *rig) call(t *testing.T, method, path, body string, wantStatus int, into any) {
 	t.Helper()

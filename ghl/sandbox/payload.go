@@ -1,11 +1,9 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -134,8 +132,8 @@ func (o *object) end() []error {
 // could be read is returned in any case. Its errors name fields and no values.
 func parsePayload(body []byte, eventTypes []string) (payload, error) {
 	var p payload
-	if err := oneValue(body); err != nil {
-		return p, err
+	if !json.Valid(body) {
+		return p, errors.New("body is not one JSON value")
 	}
 	root := newObject("body", body)
 	operation, err := ghl.ParseOperation(root.text("event_type"))
@@ -149,18 +147,6 @@ func parsePayload(body []byte, eventTypes []string) (payload, error) {
 	wrong = append(wrong, p.readData(newObject("event_data", data), eventTypes)...)
 	wrong = append(wrong, p.readMapping(newObject("reference_mapping", mapping))...)
 	return p, errors.Join(wrong...)
-}
-
-func oneValue(body []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	var raw json.RawMessage
-	if dec.Decode(&raw) != nil {
-		return errors.New("body is not JSON")
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("body has something behind its JSON object")
-	}
-	return nil
 }
 
 func (p *payload) readData(o *object, eventTypes []string) []error {

@@ -21,9 +21,9 @@ func TestPayloadViolations(t *testing.T) {
 		return strings.Replace(in, old, with, 1)
 	}
 	for name, test := range map[string]struct{ body, want string }{
-		"no JSON":             {"hello", "body is not JSON"},
+		"no JSON":             {"hello", "body is not one JSON value"},
 		"no object":           {"[]", "body is not a JSON object"},
-		"trailing":            {created + "{}", "something behind"},
+		"trailing":            {created + "{}", "body is not one JSON value"},
 		"operation":           {replace(created, "event_created", "event_moved"), "body.event_type"},
 		"extra at the root":   {replace(created, `{"event_type"`, `{"delivery_id":"x","event_type"`), "body.delivery_id is unknown"},
 		"missing phone":       {replace(created, `"client_phone":"+1234567890",`, ""), "event_data.client_phone is missing"},
