@@ -9,6 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"golang.org/x/time/rate"
 
+	"ghlsync/ghl"
 	"ghlsync/state"
 )
 
@@ -20,10 +21,12 @@ type books struct {
 	dice   dice
 	caller state.Caller
 
-	inFlight   int     // calls at the workers
+	inFlight   int     // calls claimed and not ended
 	unrecorded []ended // ended, and not yet durable
 	dueAt      time.Time
 	pruneAt    time.Time
+	callTime   time.Duration // of late: of a call, and of a turn
+	turnTime   time.Duration
 
 	storeErr   error     // of the last turn
 	storeAt    time.Time // not to be tried before
@@ -32,6 +35,7 @@ type books struct {
 
 func newBooks(d *Deliverer) *books {
 	b := &books{Deliverer: d, dice: newDice(d.o.Seed), storeRetry: backoff.NewExponentialBackOff()}
+	b.callTime = slowCall
 	b.gate = gate{base: d.o.RetryBase, most: d.o.RetryCap, jitter: b.dice.jitter}
 	if d.o.Disabled {
 		b.gate.state = gateDisabled
@@ -40,7 +44,7 @@ func newBooks(d *Deliverer) *books {
 	b.storeRetry.MaxInterval = 5 * time.Second
 	b.caller = state.Caller{
 		Owner:  d.o.Owner,
-		Lease:  d.o.Timeout + leaseMargin,
+		Lease:  aheadFactor*d.o.Timeout + leaseMargin,
 		NewID:  rand.Text,
 		Encode: encode,
 	}
@@ -107,6 +111,7 @@ func (b *books) takeEnded() {
 
 func (b *books) take(e ended) {
 	b.inFlight--
+	b.learn(e.result)
 	b.unrecorded = append(b.unrecorded, e)
 	if b.gate.ended(e.at, e.request.DeliveryID, e.result) {
 		b.logGate()
@@ -117,7 +122,7 @@ func (b *books) take(e ended) {
 // room is how many calls may be claimed now. Tokens are looked at, not taken:
 // a claim never waits for one, so it carries what is newest when it leaves.
 func (b *books) room(now time.Time) int {
-	free := min(b.o.Concurrency-b.inFlight, b.gate.allow(now))
+	free := min(b.capacity()-b.inFlight, b.gate.allow(now))
 	if free <= 0 || b.isStopping() {
 		return 0
 	}
@@ -127,11 +132,55 @@ func (b *books) room(now time.Time) int {
 	return min(free, int(b.limiter.TokensAt(now)))
 }
 
+// capacity is how many calls may be claimed in all. Where a call takes less time
+// than a turn, workers would wait for the books: then there is a second call for
+// each, which leaves within about a turn. Once a call is slow, or fails, there is
+// not: what waits for long gets stale.
+func (b *books) capacity() int {
+	if b.callTime < b.turnTime {
+		return aheadFactor * b.o.Concurrency
+	}
+	return b.o.Concurrency
+}
+
+// aheadFactor bounds how many calls may be claimed for each worker.
+const aheadFactor = 2
+
+// slowCall stands for the duration of a call that failed.
+const slowCall = time.Second
+
+// learn keeps up a moving mean of how long calls take.
+func (b *books) learn(r ghl.Result) {
+	d := slowCall
+	if r.Outcome == ghl.Delivered {
+		d = min(r.Duration, slowCall)
+	}
+	b.callTime += (d - b.callTime) / 8
+}
+
 func (b *books) mustTurn(now time.Time) bool {
 	if now.Before(b.storeAt) {
 		return false
 	}
-	return len(b.unrecorded) > 0 || reached(now, b.dueAt) && b.room(now) > 0
+	if n := len(b.unrecorded); n > 0 {
+		return !now.Before(b.gatheredAt())
+	}
+	return reached(now, b.dueAt) && b.room(now) > 0
+}
+
+// gatherTime is how long results may wait for others to share a commit with.
+const gatherTime = time.Millisecond
+
+// gatheredAt is when the results that are there are to be recorded. While every
+// worker is busy a turn for one result alone would cost as much as one for half
+// of the calls in flight; with workers to spare, or once half of the calls have
+// ended, nothing is waited for.
+func (b *books) gatheredAt() time.Time {
+	n := len(b.unrecorded)
+	if capacity := b.capacity(); b.isStopping() || n+b.inFlight < capacity || 2*n >= capacity {
+		return time.Time{}
+	}
+	return b.unrecorded[0].at.Add(gatherTime)
 }
 
 func (b *books) mustPrune(now time.Time) bool {
@@ -177,12 +226,12 @@ func (b *books) nextLook(now time.Time) time.Time {
 	}
 	if !b.isStopping() {
 		sooner(later(b.pruneAt, b.storeAt))
-		if !b.dueAt.IsZero() && b.inFlight < b.o.Concurrency {
+		if !b.dueAt.IsZero() && b.inFlight < b.capacity() {
 			sooner(b.nextClaim(now))
 		}
 	}
 	if len(b.unrecorded) > 0 {
-		sooner(b.storeAt)
+		sooner(later(b.storeAt, b.gatheredAt()))
 	}
 	return next
 }

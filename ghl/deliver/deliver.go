@@ -40,8 +40,8 @@ const (
 	DefaultRetryCap    = 5 * time.Minute
 	DefaultSettle      = time.Minute
 
-	// leaseMargin is how much longer than the call its lease lasts: the time in
-	// which its end gets recorded.
+	// leaseMargin is how much longer its lease lasts than a call, and one that its
+	// worker ends before, can take: the time in which its end gets recorded.
 	leaseMargin = 15 * time.Second
 	// recordGrace is how long Stop waits for the store after it cut the calls.
 	recordGrace = 5 * time.Second
@@ -107,7 +107,7 @@ type Deliverer struct {
 	err     error // of the loop, valid after done
 
 	calls     chan *call // to the workers
-	ended     chan ended // from them; both hold Concurrency, so neither blocks
+	ended     chan ended // from them; both hold all that may be claimed, so neither blocks
 	callCtx   context.Context
 	cutCalls  context.CancelFunc
 	storeCtx  context.Context
@@ -132,8 +132,8 @@ func New(o Options) (*Deliverer, error) {
 		wake:     make(chan struct{}, 1),
 		stopping: make(chan struct{}),
 		done:     make(chan struct{}),
-		calls:    make(chan *call, o.Concurrency),
-		ended:    make(chan ended, o.Concurrency),
+		calls:    make(chan *call, aheadFactor*o.Concurrency),
+		ended:    make(chan ended, aheadFactor*o.Concurrency),
 	}
 	d.books = newBooks(d)
 	d.status.init(d.books.gate.status(!o.Disabled))

@@ -204,6 +204,7 @@ func TestNeverTwoCallsForOneEvent(t *testing.T) {
 	if err := r.box.Set(sandbox.Faults{Seed: 3, Rules: []sandbox.Rule{
 		{DelayBefore: time.Millisecond, Probability: 0.5},
 		{DelayAfter: 2 * time.Millisecond, Probability: 0.5},
+		{Status: 500, Probability: 0.1},
 		{Effect: sandbox.EffectDropAfter, Probability: 0.1},
 	}}); err != nil {
 		t.Fatal(err)

@@ -11,8 +11,9 @@
 //
 //   - 4: for one event there is one call in flight, and the newest state wins.
 //     The lease in the event's row is taken before a call leaves and given back
-//     when its end is recorded; nothing is claimed ahead of a free worker, so a
-//     change that arrives while an event waits goes out with it.
+//     when its end is recorded. Nothing is claimed ahead of a rate token, nor of
+//     a free worker unless calls take less time than a commit, so a change that
+//     arrives while an event waits goes out with it.
 //   - 5: before a call leaves, its exact bytes and the fact that its outcome is
 //     unknown are durable. A call that a dead process left is found by
 //     [Deliverer.Start] and repeated, byte for byte under its delivery id, once

@@ -35,6 +35,7 @@ func (b *books) turn(ctx context.Context) error {
 			return fmt.Errorf("commit delivery's transaction: %w", err)
 		}
 	}
+	b.turnTime += (b.now().Sub(now) - b.turnTime) / 8
 	b.dueAt = claimed.due
 	b.unrecorded = b.unrecorded[:0]
 	b.leave(now, claimed.calls)

@@ -1,0 +1,75 @@
+package deliver
+
+import (
+	"testing"
+	"time"
+
+	"ghlsync/ghl"
+)
+
+func booksForTest(concurrency int) *books {
+	return &books{
+		Deliverer: &Deliverer{o: Options{Concurrency: concurrency}, stopping: make(chan struct{})},
+		callTime:  slowCall, turnTime: 2 * time.Millisecond,
+	}
+}
+
+// Calls are claimed ahead of a free worker only while they take less time than
+// the commit that a worker would wait for.
+func TestClaimsAheadOfQuickCallsOnly(t *testing.T) {
+	t.Parallel()
+	b := booksForTest(8)
+	if got := b.capacity(); got != 8 {
+		t.Errorf("at the start %d calls may be claimed", got)
+	}
+	quick := ghl.Result{Outcome: ghl.Delivered, HTTPStatus: 200, Duration: 500 * time.Microsecond}
+	for range 100 {
+		b.learn(quick)
+	}
+	if got := b.capacity(); got != 16 {
+		t.Errorf("of quick calls %d may be claimed", got)
+	}
+	for name, r := range map[string]ghl.Result{
+		"slow":    {Outcome: ghl.Delivered, HTTPStatus: 200, Duration: 100 * time.Millisecond},
+		"refused": {Outcome: ghl.Retry, Code: ghl.CodeConnectionRefused, Duration: 100 * time.Microsecond},
+	} {
+		b := *b
+		b.learn(r)
+		if got := b.capacity(); got != 8 {
+			t.Errorf("after a %s call %d may be claimed", name, got)
+		}
+	}
+}
+
+// Results wait for others only while all workers are busy, and not for long.
+func TestResultsAreGathered(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	for name, c := range map[string]struct {
+		ended, inFlight int
+		waits           bool
+	}{
+		"one of eight":                {1, 7, true},
+		"three of eight":              {3, 5, true},
+		"half of them":                {4, 4, false},
+		"all of them":                 {8, 0, false},
+		"one, with workers to spare":  {1, 3, false},
+		"the only one":                {1, 0, false},
+		"one of eight, when stopping": {1, 7, false},
+	} {
+		b := booksForTest(8)
+		b.inFlight = c.inFlight
+		for range c.ended {
+			b.unrecorded = append(b.unrecorded, ended{at: at})
+		}
+		if name == "one of eight, when stopping" {
+			close(b.stopping)
+		}
+		if got := b.mustTurn(at); got == c.waits {
+			t.Errorf("%s: recorded at once: %v", name, got)
+		}
+		if !b.mustTurn(at.Add(gatherTime)) {
+			t.Errorf("%s: not recorded after %s", name, gatherTime)
+		}
+	}
+}
