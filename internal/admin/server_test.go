@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -160,7 +159,7 @@ func TestStopCutsWhatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	h := hanging{begun: make(chan struct{}), ended: make(chan struct{})}
 	s := New(Options{
-		Addr: "127.0.0.1:0", Service: &Service{Live: Offline{}, Operator: h}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Addr: "127.0.0.1:0", Service: &Service{Live: Offline{}, Operator: h}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err := s.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ type SlotSource interface {
 	Slot(ctx context.Context) (*Slot, error)
 }
 
-// ErrRequest: the question itself is wrong.
+// ErrRequest is wrapped where the question itself is wrong.
 var ErrRequest = errors.New("bad request")
 
 // Service answers from the state, from Postgres and from the running daemon.

@@ -47,7 +47,7 @@ type Report struct {
 	Refused []Refusal `json:"refused"` // of those, the first; never null
 }
 
-// ErrSelection: the selection does not fit the verb.
+// ErrSelection is wrapped where a selection does not fit its verb.
 var ErrSelection = errors.New("bad selection")
 
 // Check tells whether the selection makes sense for the verb.
