@@ -48,7 +48,7 @@ func (m *Mapping) Begin(now time.Time, c Caller) error {
 	if m.Parked != "" || m.Hold == Held || !m.LeaseUntil.IsZero() || m.Settled() || now.Before(m.NextAttempt) {
 		return ErrNothingDue
 	}
-	if !m.repeats() {
+	if !m.repeats(now) {
 		m.newCall(c)
 	}
 	m.Call.State = InFlight
@@ -66,14 +66,23 @@ func (m *Mapping) Begin(now time.Time, c Caller) error {
 }
 
 // repeats reports whether the call on record is the one to make.
-func (m *Mapping) repeats() bool {
-	if m.Call == nil {
+func (m *Mapping) repeats(now time.Time) bool {
+	switch {
+	case m.Call == nil, m.outlived(now):
 		return false
-	}
-	if m.Call.State == Unknown {
+	case m.Call.State == Unknown:
 		return !m.overtakes()
+	default:
+		return m.Call.Revision == m.Revision && m.Call.Operation == m.next()
 	}
-	return m.Call.Revision == m.Revision && m.Call.Operation == m.next()
+}
+
+// outlived reports whether the call is a delete that overtook another call, and
+// that one has settled since. GHL may have acted on the delete first and on the
+// other afterwards, so repeating it is not enough: a receiver that knows the
+// delivery id would take it for done.
+func (m *Mapping) outlived(now time.Time) bool {
+	return m.Call.Operation == Delete && m.Call.StartedAt.Before(m.UnsettledUntil) && !now.Before(m.UnsettledUntil)
 }
 
 func (m *Mapping) newCall(c Caller) {

@@ -84,7 +84,7 @@ func (m *Mapping) newerThan(in Change) bool {
 // before, or a baseline that was interrupted). A row that changed between the
 // two is not one that GHL has as it is.
 func (m *Mapping) unassume(in Change, now time.Time) Effect {
-	if !m.Assumed || m.Version.Epoch != in.Version.Epoch {
+	if !m.Assumed || in.Source != Stream || m.Version.Epoch != in.Version.Epoch {
 		return Ignored
 	}
 	m.Assumed = false

@@ -109,7 +109,9 @@ func (r *rig) refused(maybeActed bool) {
 	r.ends(state.Result{Outcome: state.Refused, Code: "HTTP_5XX", MaybeActed: maybeActed, RetryAt: r.now.Add(time.Second)})
 }
 
-func (r *rig) impossible() { r.ends(state.Result{Outcome: state.Impossible, Code: "CONTACT_NOT_FOUND"}) }
+func (r *rig) impossible() {
+	r.ends(state.Result{Outcome: state.Impossible, Code: "CONTACT_NOT_FOUND"})
+}
 
 // synced brings the event into GHL with the content.
 func (r *rig) synced(content string) {

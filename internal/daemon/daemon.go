@@ -147,7 +147,7 @@ func SourceConfig(cfg config.Config, log *slog.Logger) cdc.Config {
 	return cdc.Config{
 		URL:         cfg.Sentra.DatabaseURL.Reveal(),
 		EventsTable: cfg.Sentra.EventsTable, ClientsTable: cfg.Sentra.ClientsTable,
-		Types: cfg.Sentra.EventTypes, Slot: string(cfg.CDC.Slot), Publication: string(cfg.CDC.Publication),
+		Types: cfg.Sentra.EventTypes, Slot: cfg.CDC.Slot, Publication: cfg.CDC.Publication,
 		Create: cfg.CDC.Create, Failover: cfg.CDC.SlotFailover, OnSlotLoss: string(cfg.CDC.OnSlotLoss),
 		Logger: log,
 	}

@@ -29,6 +29,8 @@ type Options struct {
 	played func(context.Context, *stage, *player) error
 	// dir is where the server's folder is made; empty: as package postgres chooses.
 	dir string
+	// patience is how long a change may take to its answer; 0: see player.
+	patience time.Duration
 }
 
 // ErrVerdict is what Run's error wraps when the script went through and GHL is
@@ -113,14 +115,17 @@ func (r *run) reason(err error) error {
 }
 
 func (r *run) player(conn *pgx.Conn) *player {
-	p := &player{
-		admin: newAdmin(conn, r.stage.sandbox), journal: r.journal, out: r.out, tally: newTally(),
-		ended: r.stage.daemon.Done(), strict: r.Once, patience: livePatience,
-	}
+	patience := livePatience
 	if r.Once {
-		p.patience = scriptPatience
+		patience = scriptPatience
 	}
-	return p
+	if r.patience > 0 {
+		patience = r.patience
+	}
+	return &player{
+		admin: newAdmin(conn, r.stage.sandbox), journal: r.journal, out: r.out, tally: newTally(),
+		ended: r.stage.daemon.Done(), strict: r.Once, patience: patience,
+	}
 }
 
 // hangUp closes a connection. What the server says to that matters to nobody: it
@@ -159,10 +164,13 @@ func (p *player) begin(ctx context.Context) error {
 	return p.opening(ctx, wanted)
 }
 
-// once plays the script and judges.
+// once plays the script and judges. Where not even the beginning got to GHL, the
+// rest would only be waited for in vain.
 func (r *run) once(ctx context.Context, p *player) error {
-	if err := p.script(ctx); err != nil {
-		return r.early(ctx, r.reason(err))
+	if len(p.wrong) == 0 {
+		if err := p.script(ctx); err != nil {
+			return r.early(ctx, r.reason(err))
+		}
 	}
 	if r.played != nil {
 		if err := r.played(ctx, r.stage, p); err != nil {

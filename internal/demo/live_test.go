@@ -12,12 +12,13 @@ import (
 // A person's own hand shows up, and Ctrl-C ends the play with the table.
 func TestLiveShowsOtherHandsAndEndsCleanly(t *testing.T) {
 	t.Parallel()
-	o, screen := options(t, false)
+	r := newRig(t, false)
+	screen := r.screen
 	stages := make(chan *stage, 1)
-	o.opened = func(s *stage) { stages <- s }
+	r.begun = func(s *stage) { stages <- s }
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	ended := watch(ctx, o)
+	ended := watch(ctx, r.Options)
 
 	var s *stage
 	select {
@@ -42,7 +43,7 @@ func TestLiveShowsOtherHandsAndEndsCleanly(t *testing.T) {
 			t.Errorf("%q is missing in:\n%s", want, text)
 		}
 	}
-	wantNothingLeft(t, o.dir)
+	r.wantNothingLeft(t)
 }
 
 // byHand books an event as somebody with psql would.
@@ -64,9 +65,9 @@ func byHand(t *testing.T, url string) {
 // them in a row agree with what GHL gets.
 func TestImprovisedStepsAreForeseenRight(t *testing.T) {
 	t.Parallel()
-	o, screen := options(t, true)
-	o.played = func(ctx context.Context, _ *stage, p *player) error {
-		for n := 0; n < 60 || len(p.unproven) > 0; n++ {
+	r := newRig(t, true)
+	r.played = func(ctx context.Context, _ *stage, p *player) error {
+		for n := 0; n < 40 || len(p.unproven) > 0; n++ {
 			s, err := p.admin.improvise(ctx)
 			if errors.Is(err, pgx.ErrNoRows) {
 				continue // no draft to promote
@@ -80,8 +81,8 @@ func TestImprovisedStepsAreForeseenRight(t *testing.T) {
 		}
 		return nil
 	}
-	if err := Run(t.Context(), o); err != nil {
-		t.Errorf("Run: %v\n%s", err, screen)
+	if err := Run(t.Context(), r.Options); err != nil {
+		t.Errorf("Run: %v\n%s", err, r.screen)
 	}
-	wantNothingLeft(t, o.dir)
+	r.wantNothingLeft(t)
 }

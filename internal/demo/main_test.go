@@ -3,6 +3,8 @@ package demo
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -62,12 +64,25 @@ func (s *screen) waitFor(t *testing.T, text string) {
 	}
 }
 
-// options are a run's, on a screen, with a folder that must be empty afterwards.
-func options(t *testing.T, once bool) (Options, *screen) {
+// rig is one run with a screen, and knows where its files are.
+type rig struct {
+	Options
+	screen *screen
+	folder string // the server's; "" until everything runs
+	begun  func(*stage)
+}
+
+func newRig(t *testing.T, once bool) *rig {
 	t.Helper()
-	s := newScreen()
+	r := &rig{screen: newScreen()}
 	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	return Options{Once: once, Out: s, Log: log, dir: publicDir(t)}, s
+	r.Options = Options{Once: once, Out: r.screen, Log: log, opened: func(s *stage) {
+		r.folder = filepath.Dir(s.server.DataDir())
+		if r.begun != nil {
+			r.begun(s)
+		}
+	}}
+	return r
 }
 
 // publicDir is a temporary folder that PostgreSQL's unprivileged user can enter;
@@ -97,18 +112,23 @@ func (l testLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// wantNothingLeft fails if a file is left in dir, or a process that was started
-// for it: server and keeper have it in their arguments.
-func wantNothingLeft(t *testing.T, dir string) {
+// wantNothingLeft fails if the server's folder, which holds the state too, is
+// still there, or a process that was started for it: server and keeper have it
+// in their arguments.
+func (r *rig) wantNothingLeft(t *testing.T) {
 	t.Helper()
-	left, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
+	if r.folder == "" {
+		t.Fatal("nothing ever ran")
 	}
-	for _, entry := range left {
-		t.Errorf("file %s is left behind", filepath.Join(dir, entry.Name()))
+	if _, err := os.Stat(r.folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("folder %s is left behind (%v)", r.folder, err)
 	}
-	for _, command := range processesOf(t, dir) {
+	wantNoProcess(t, r.folder)
+}
+
+func wantNoProcess(t *testing.T, folder string) {
+	t.Helper()
+	for _, command := range processesOf(t, folder) {
 		t.Errorf("process %q is left behind", command)
 	}
 }

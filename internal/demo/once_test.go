@@ -23,12 +23,12 @@ func TestOnceFindsGHLEqualToSentraAndLeavesNothing(t *testing.T) {
 	t.Setenv("SENTRA_DATABASE_URL", "postgres://nobody@127.0.0.1:1/nowhere")
 	t.Setenv("HTTP_ADDR", "everywhere")
 
-	o, screen := options(t, true)
+	r := newRig(t, true)
 	running := 0
-	o.opened = func(*stage) { running = len(processesOf(t, o.dir)) }
+	r.begun = func(*stage) { running = len(processesOf(t, r.folder)) }
 	began := time.Now()
-	if err := Run(t.Context(), o); err != nil {
-		t.Fatalf("Run: %v\n%s", err, screen)
+	if err := Run(t.Context(), r.Options); err != nil {
+		t.Fatalf("Run: %v\n%s", err, r.screen)
 	}
 	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("took %s, more than 30 s", took)
@@ -36,11 +36,11 @@ func TestOnceFindsGHLEqualToSentraAndLeavesNothing(t *testing.T) {
 	if running < 2 {
 		t.Errorf("%d processes name the server's folder while it runs: the look for leftovers is blind", running)
 	}
-	wantNothingLeft(t, o.dir)
+	r.wantNothingLeft(t)
 	if left, err := os.ReadDir(elsewhere); err != nil || len(left) != 1 {
 		t.Errorf("working directory holds %v, %v; want its .env alone", left, err)
 	}
-	wantLines(t, screen.String())
+	wantLines(t, r.screen.String())
 }
 
 // wantLines checks that each change has its line, with an answer and with times
@@ -77,63 +77,51 @@ func wantLines(t *testing.T, text string) {
 
 func TestOnceFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	cases := map[string]struct {
-		tamper func(*stage)
-		want   string
-	}{
-		"an appointment is gone": {
-			func(s *stage) { s.sandbox.Remove(s.sandbox.Appointments()[0].ID) }, "has no appointment",
-		},
-		"an appointment too many": {
-			func(s *stage) {
-				first := s.sandbox.Appointments()[0]
-				first.ID = ""
-				s.sandbox.Put(first)
-			}, "or a double",
-		},
-		"another title in GHL": {
-			func(s *stage) {
-				first := s.sandbox.Appointments()[0]
-				first.EventTitle = "Something else"
-				s.sandbox.Put(first)
-			}, `event_title is "`,
-		},
+	r := newRig(t, true)
+	var first, second, third sandbox.Appointment
+	r.played = func(_ context.Context, s *stage, _ *player) error {
+		book := s.sandbox.Appointments()
+		first, second, third = book[0], book[1], book[2]
+		s.sandbox.Remove(first.ID)
+		double, changed := second, third
+		double.ID = "ghl_double"
+		s.sandbox.Put(double)
+		changed.EventTitle = "Something else"
+		s.sandbox.Put(changed)
+		return nil
 	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o, screen := options(t, true)
-			o.played = func(_ context.Context, s *stage, _ *player) error { c.tamper(s); return nil }
-			err := Run(t.Context(), o)
-			if !errors.Is(err, ErrVerdict) || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("Run: %v, want a verdict with %q\n%s", err, c.want, screen)
-			}
-			if text := screen.String(); !strings.Contains(text, "✗") || !strings.Contains(text, c.want) {
-				t.Errorf("the screen does not say %q:\n%s", c.want, text)
-			}
-			wantNothingLeft(t, o.dir)
-		})
+	err := Run(t.Context(), r.Options)
+	if !errors.Is(err, ErrVerdict) || !strings.Contains(err.Error(), "findings: 3") {
+		t.Errorf("Run: %v, want a verdict of 3 findings\n%s", err, r.screen)
 	}
+	for _, want := range []string{
+		"✗ ", "event " + first.SentraEventID + " (", "has no appointment", "appointment ghl_double", "or a double",
+		"event " + third.SentraEventID + ": event_title is ",
+	} {
+		if !strings.Contains(r.screen.String(), want) {
+			t.Errorf("the screen does not say %q:\n%s", want, r.screen)
+		}
+	}
+	r.wantNothingLeft(t)
 }
 
 func TestOnceSaysThatGHLGotNothing(t *testing.T) {
 	t.Parallel()
-	o, screen := options(t, true)
-	o.opened = func(s *stage) {
+	r := newRig(t, true)
+	r.patience = time.Second
+	r.begun = func(s *stage) {
 		s.sandbox.Reset() // what the first snapshot may have brought already
 		if err := s.sandbox.Set(sandbox.Faults{Rules: []sandbox.Rule{{Status: 503}}}); err != nil {
 			t.Error(err)
 		}
 	}
-	began := time.Now()
-	err := Run(t.Context(), o)
-	if !errors.Is(err, ErrVerdict) {
-		t.Errorf("Run: %v, want a verdict\n%s", err, screen)
+	if err := Run(t.Context(), r.Options); !errors.Is(err, ErrVerdict) {
+		t.Errorf("Run: %v, want a verdict\n%s", err, r.screen)
 	}
-	if took := time.Since(began); took > 30*time.Second {
-		t.Errorf("took %s, more than 30 s", took)
+	if text := r.screen.String(); !strings.Contains(text, "has no appointment") || !strings.Contains(text, "the daemon has not settled") {
+		t.Errorf("the screen does not say that appointments are missing and calls pending:\n%s", text)
 	}
-	wantNothingLeft(t, o.dir)
+	r.wantNothingLeft(t)
 }
 
 func TestCancelledStartLeavesNothing(t *testing.T) {
@@ -153,22 +141,27 @@ func TestCancelledStartLeavesNothing(t *testing.T) {
 	for _, m := range moments {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			o, screen := options(t, m.once)
+			r := newRig(t, m.once)
+			r.dir = publicDir(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			ended := watch(ctx, o)
+			ended := watch(ctx, r.Options)
 			if m.file != "" {
-				waitForFile(t, filepath.Join(o.dir, m.file))
+				waitForFile(t, filepath.Join(r.dir, m.file))
 			}
 			cancel()
 			err := endOf(t, ended)
 			if m.once && !errors.Is(err, context.Canceled) {
-				t.Errorf("Run: %v, want that it was cancelled\n%s", err, screen)
+				t.Errorf("Run: %v, want that it was cancelled\n%s", err, r.screen)
 			}
 			if !m.once && err != nil {
-				t.Errorf("Run: %v, want nil: to end it is what people want\n%s", err, screen)
+				t.Errorf("Run: %v, want nil: to end it is what people want\n%s", err, r.screen)
 			}
-			wantNothingLeft(t, o.dir)
+			left, err := os.ReadDir(r.dir)
+			if err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v (%v)", left, err)
+			}
+			wantNoProcess(t, r.dir)
 		})
 	}
 }

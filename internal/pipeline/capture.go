@@ -174,7 +174,7 @@ func (c *Capture) session(ctx context.Context) error {
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		src.Close(closing)
+		_ = src.Close(closing) // the server ends what it does not hear of again
 	}()
 	a := c.applier(src)
 	if err := c.prepare(ctx, src, a); err != nil {
@@ -319,7 +319,7 @@ func (c *Capture) snapshot(ctx context.Context, src *cdc.Source, a *Applier, slo
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		slot.Close(closing)
+		_ = slot.Close(closing) // as above
 	}()
 	c.enter(Snapshotting, nil)
 	s := &snapshot{

@@ -1,0 +1,285 @@
+package state_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"ghlsync/state"
+)
+
+// machine plays one event against the book: every action that can happen to a
+// row, in any order.
+type machine struct {
+	*rig
+	t      *rapid.T
+	book   *book
+	flight *sent
+	last   state.Change // to be merged again
+}
+
+func newMachine(t *rapid.T, dedup bool) *machine {
+	return &machine{rig: newRig(t), t: t, book: newBook(dedup)}
+}
+
+func (k *machine) actions() map[string]func(*rapid.T) {
+	actions := map[string]func(*rapid.T){
+		"":                  func(*rapid.T) { k.check() },
+		"upsert":            func(*rapid.T) { k.change(present(k.content())) },
+		"retract":           func(*rapid.T) { k.change(state.Change{Wanted: state.Absent}) },
+		"cannot translate":  func(*rapid.T) { k.change(untranslatable("client_missing")) },
+		"snapshot shows":    func(*rapid.T) { k.change(snapshot(present(k.content()))) },
+		"snapshot does not": func(*rapid.T) { k.change(snapshot(state.Change{Wanted: state.Absent})) },
+		"merge again":       func(*rapid.T) { k.again() },
+		"stale change":      func(*rapid.T) { k.stale() },
+		"time passes":       func(t *rapid.T) { k.wait(time.Duration(rapid.IntRange(1, 90).Draw(t, "seconds")) * time.Second) },
+		"begin":             func(*rapid.T) { k.begin() },
+		"end":               func(*rapid.T) { k.end() },
+		"crash":             func(*rapid.T) { k.crash() },
+		"callback":          func(*rapid.T) { k.callback() },
+		"retry":             func(*rapid.T) { k.known(func() { k.m.Retry(k.now) }) },
+		"hold":              func(*rapid.T) { k.known(func() { state.HoldRetraction(k.m, k.now) }) },
+		"release":           func(*rapid.T) { k.known(func() { k.m.Release(k.now) }) },
+		"drop":              func(*rapid.T) { k.known(func() { k.m.Drop(k.now) }) },
+	}
+	if !k.book.dedup {
+		// A callback proves one create, not that a repetition of it is not to come.
+		delete(actions, "callback")
+	}
+	return actions
+}
+
+func (k *machine) content() string {
+	return rapid.SampledFrom([]string{"a", "b"}).Draw(k.t, "content")
+}
+
+func (k *machine) change(c state.Change) {
+	k.pass(time.Millisecond)
+	k.merge(c)
+	c.ID, c.Version.LSN, c.CommittedAt = "event-1", k.lsn, k.now
+	k.last = c
+}
+
+func (k *machine) again() {
+	if k.last.ID == "" {
+		k.t.Skip("nothing was merged yet")
+	}
+	revision := int64(0)
+	if k.m != nil {
+		revision = k.m.Revision
+	}
+	k.m, _ = state.Merge(k.m, k.last, k.now)
+	if k.m != nil && k.m.Revision != revision {
+		k.t.Fatalf("merging again makes revision %d of %d", k.m.Revision, revision)
+	}
+}
+
+func (k *machine) stale() {
+	if k.m == nil {
+		k.t.Skip("not known yet")
+	}
+	if e := k.merge(at(present("stale"), 0, 1)); e != state.Ignored {
+		k.t.Fatalf("a stale change has effect %d", e)
+	}
+}
+
+func (k *machine) known(do func()) {
+	if k.m == nil {
+		k.t.Skip("not known yet")
+	}
+	k.pass(time.Millisecond)
+	do()
+}
+
+func (k *machine) wait(d time.Duration) {
+	k.pass(d)
+	k.book.catchUp(k.now)
+}
+
+func (k *machine) begin() {
+	if k.m == nil || k.m.NextAttempt.IsZero() || k.m.NextAttempt.After(k.now) {
+		k.t.Skip("nothing is due")
+	}
+	unknown := clone(k.m).Call
+	if err := k.m.Begin(k.now, k.caller()); err != nil {
+		k.t.Fatalf("a due row does not begin: %v", err)
+	}
+	c := k.m.Call
+	if unknown != nil && unknown.State == state.Unknown && unknown.DeliveryID == c.DeliveryID {
+		if string(unknown.Body) != string(c.Body) || k.now.Before(unknown.SettlesAt) {
+			k.t.Fatalf("repeated otherwise, or too early")
+		}
+	}
+	k.flight = &sent{op: c.Operation, id: c.DeliveryID, hash: c.Hash}
+}
+
+// end lets GHL act, or not, and ends the call by some answer to that.
+func (k *machine) end() {
+	if k.flight == nil {
+		k.t.Skip("no call is in flight")
+	}
+	k.pass(time.Millisecond)
+	c := *k.flight
+	k.flight = nil
+	ending := rapid.SampledFrom([]string{"answered", "lost", "refused", "may have acted", "impossible", "suspended"}).Draw(k.t, "ending")
+	if ending == "impossible" && (c.op == state.Delete || k.book.dedup && k.book.acted[c.id]) {
+		ending = "answered" // a receiver that knows the id repeats its answer
+	}
+	retryAt := k.now.Add(time.Second)
+	switch ending {
+	case "answered":
+		k.finish(state.Result{Outcome: k.book.act(c), AppointmentID: k.answeredID(c), Code: ""})
+	case "lost":
+		settles := k.now.Add(settle)
+		k.perhaps(c, settles)
+		k.finish(state.Result{Outcome: state.Ambiguous, Code: "TIMEOUT", SettlesAt: settles})
+	case "refused":
+		k.finish(state.Result{Outcome: state.Refused, Code: "HTTP_503", RetryAt: retryAt})
+	case "may have acted":
+		k.perhaps(c, k.now)
+		k.finish(state.Result{Outcome: state.Refused, Code: "HTTP_500", MaybeActed: true, RetryAt: retryAt})
+	case "impossible":
+		k.finish(state.Result{Outcome: state.Impossible, Code: "CONTACT_NOT_FOUND"})
+	case "suspended":
+		k.finish(state.Result{Outcome: state.Suspended, Code: "WORKFLOW_INACTIVE"})
+	}
+}
+
+func (k *machine) answeredID(c sent) string {
+	if c.op == state.Create && rapid.Bool().Draw(k.t, "answer has an id") {
+		return fmt.Sprintf("ghl_%d", k.book.made)
+	}
+	return ""
+}
+
+// finish checks that only what the call carried counts as known to GHL.
+func (k *machine) finish(r state.Result) {
+	carried, wanted := k.m.Call.Revision, k.m.Revision
+	if id := k.m.Finish(k.now, r); id != "" {
+		k.retired = append(k.retired, id)
+	}
+	if carried != wanted && r.Outcome == state.Delivered && k.m.GHLHash == k.m.Hash && k.m.Hash != "" && !slices.Contains(k.book.appts, k.m.Hash) {
+		k.t.Fatalf("a call for revision %d marks revision %d", carried, wanted)
+	}
+}
+
+// perhaps lets GHL act on the call now, within the time it has, or never.
+func (k *machine) perhaps(c sent, until time.Time) {
+	switch rapid.SampledFrom([]string{"never", "now", "later"}).Draw(k.t, "GHL acts") {
+	case "now":
+		k.book.act(c)
+	case "later":
+		if left := until.Sub(k.now); left > time.Second {
+			wait := time.Duration(rapid.IntRange(0, int(left/time.Second)-1).Draw(k.t, "later by")) * time.Second
+			k.book.delayed = append(k.book.delayed, delayed{at: k.now.Add(wait), call: c})
+		}
+	}
+}
+
+func (k *machine) crash() {
+	if k.flight == nil {
+		k.t.Skip("no call is in flight")
+	}
+	c := *k.flight
+	k.flight = nil
+	k.perhaps(c, k.now.Add(settle))
+	k.m.Abandon(k.now, settle)
+}
+
+func (k *machine) callback() {
+	if k.m == nil || len(k.book.appts) == 0 {
+		k.t.Skip("there is no appointment")
+	}
+	k.m.Learn(k.now, fmt.Sprintf("ghl_%d", k.book.made))
+}
+
+// check is what holds after every action. 6: a row is settled, leased, parked or
+// held, or else it is scheduled. And what counts as synced is so.
+func (k *machine) check() {
+	k.book.catchUp(k.now)
+	m := k.m
+	if m == nil {
+		return
+	}
+	leased := !m.LeaseUntil.IsZero()
+	if leased != (m.Call != nil && m.Call.State == state.InFlight) || leased != (m.LeaseOwner != "") || leased != (k.flight != nil) {
+		k.t.Fatalf("lease and call in flight differ: %+v, call %+v", *m, m.Call)
+	}
+	rests := leased || m.Parked != "" || m.Hold == state.Held || m.Settled()
+	if rests == !m.NextAttempt.IsZero() {
+		k.t.Fatalf("at rest %v, scheduled at %s: %+v, call %+v", rests, m.NextAttempt, *m, m.Call)
+	}
+	if k.book.dedup && len(k.book.appts) > 1 {
+		k.t.Fatalf("%d appointments", len(k.book.appts))
+	}
+	if m.Settled() && m.Parked == "" && m.Hold != state.Kept && !k.book.equals(m) {
+		k.t.Fatalf("settled, but GHL has %q, more is to come: %+v; row %+v", k.book.appts, k.book.delayed, *m)
+	}
+}
+
+// quiesce is what happens once everything works again and operators have
+// decided. It must end, with GHL having what is wanted.
+func (k *machine) quiesce() {
+	if k.m == nil {
+		return
+	}
+	for range 100 {
+		k.check()
+		switch m := k.m; {
+		case k.flight != nil:
+			c := *k.flight
+			k.flight = nil
+			k.pass(time.Millisecond)
+			k.finish(state.Result{Outcome: k.book.act(c)})
+		case m.Hold == state.Held:
+			m.Release(k.now)
+		case m.Parked != "":
+			if !m.Retry(k.now) {
+				k.merge(present("c")) // the client turns up
+			}
+		case m.NextAttempt.IsZero():
+			k.wait(2 * settle)
+			k.check()
+			return
+		default:
+			if m.NextAttempt.After(k.now) {
+				k.wait(m.NextAttempt.Sub(k.now))
+			}
+			k.begin()
+		}
+	}
+	k.t.Fatalf("does not come to rest: %+v, call %+v", *k.m, k.m.Call)
+}
+
+func TestEverythingThatCanHappenToAnEvent(t *testing.T) {
+	t.Parallel()
+	for name, dedup := range map[string]bool{"receiver knows delivery ids": true, "receiver ignores delivery ids": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				k := newMachine(t, dedup)
+				t.Repeat(k.actions())
+				k.quiesce()
+			})
+		})
+	}
+}
+
+// A row with nothing due refuses to begin, whatever the reason.
+func TestBeginNeedsSomethingDue(t *testing.T) {
+	t.Parallel()
+	r := testRig(t)
+	r.synced("a")
+	if err := r.m.Begin(r.now, r.caller()); !errors.Is(err, state.ErrNothingDue) {
+		t.Fatalf("a settled row begins: %v", err)
+	}
+	r.upsert("b")
+	r.begins(state.Update)
+	if err := r.m.Begin(r.now, r.caller()); !errors.Is(err, state.ErrNothingDue) {
+		t.Fatalf("a leased row begins: %v", err)
+	}
+}
