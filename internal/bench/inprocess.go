@@ -99,6 +99,10 @@ func (st *stage) latency(ctx context.Context, rate int, length time.Duration) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Stop(context.WithoutCancel(ctx))) }()
+	// An event from before the baseline would be assumed to be in GHL already.
+	if err := reaches(ctx, filepath.Join(st.dir, "inprocess.db"), 1); err != nil {
+		return err
+	}
 	tick := time.NewTicker(time.Second / time.Duration(rate))
 	defer tick.Stop()
 	for i := range total {
@@ -224,6 +228,7 @@ func post(ctx context.Context, client *http.Client, url string, i int) error {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", id)
+	req.Header.Set("X-Sentra-Delivery", id)
 	resp, err := client.Do(req)
 	if err != nil {
 		return err
