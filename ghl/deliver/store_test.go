@@ -135,6 +135,25 @@ func TestCommitOfAResultFails(t *testing.T) {
 	}
 }
 
+// The commit that records a call and claims the event's next one takes effect and
+// reports an error: the first result is not taken for that of the second call.
+func TestResultIsNotTakenForTheNextCalls(t *testing.T) {
+	t.Parallel()
+	store, sender := &flakyStore{}, &heldSender{}
+	sender.stop(false)
+	r := newRig(t, store.into, sender.into)
+	r.start()
+	r.change(r.present("1", "Session A"))
+	r.await("the call is in flight", func() bool { return sender.held.Load() == 1 })
+	r.change(r.present("1", "Session B"))
+	store.commitLies.Store(true)
+	sender.release()
+	r.awaitSettled("1")
+	r.wantOperations("1", "created updated")
+	r.wantTitles("1", "Session B")
+	r.wantClean()
+}
+
 // A stop does not wait for ever for a store that fails: it says what it could not
 // record, and the next start takes the call over.
 func TestStopWhileTheStoreFails(t *testing.T) {
