@@ -221,7 +221,7 @@ func TestLookupsWaitForVisibility(t *testing.T) {
 		committed <- err
 	}()
 	rec.awaitChanges(t, 3)
-	xid := rec.changes[2].Tx.XID
+	xid := rec.all()[2].Tx.XID
 
 	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
@@ -239,7 +239,7 @@ func TestLookupsWaitForVisibility(t *testing.T) {
 	answers := make(chan answer, 1)
 	go func() {
 		var a answer
-		if a.clients, a.err = s.Clients(context.Background(), []uint32{rec.changes[0].Tx.XID, xid}, []string{"77", "1", "99"}); a.err == nil {
+		if a.clients, a.err = s.Clients(context.Background(), []uint32{rec.all()[0].Tx.XID, xid}, []string{"77", "1", "99"}); a.err == nil {
 			_, a.found, a.err = s.EventRow(context.Background(), xid, "old")
 		}
 		answers <- a
@@ -280,7 +280,7 @@ func TestLookupsReconnect(t *testing.T) {
 		r.db.Exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'ghlsync' AND backend_type = 'client backend'`, r.db.Name)
 		r.db.Exec(t, insertSQL(fmt.Sprint(i)))
 		rec.awaitChanges(t, i+1)
-		if _, found, err := s.EventRow(t.Context(), rec.changes[i].Tx.XID, fmt.Sprint(i)); err != nil || !found {
+		if _, found, err := s.EventRow(t.Context(), rec.all()[i].Tx.XID, fmt.Sprint(i)); err != nil || !found {
 			t.Errorf("found %v, %v", found, err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -117,8 +118,10 @@ func (r *recorder) Handle(ctx context.Context, c Chunk) (pglogrepl.LSN, error) {
 	r.open = append(r.open, c.Changes...)
 	r.sizes = append(r.sizes, len(c.Changes))
 	if !c.Open {
-		r.changes = append(r.changes, r.open...)
-		r.open = nil
+		if len(r.open) > 0 {
+			r.changes = append(r.changes, r.open...)
+			r.open = nil
+		}
 		if !r.hold {
 			r.durable = c.Last.End
 		}
@@ -127,6 +130,13 @@ func (r *recorder) Handle(ctx context.Context, c Chunk) (pglogrepl.LSN, error) {
 	r.chunks = append(r.chunks, c)
 	notify(r.news)
 	return r.durable, nil
+}
+
+// all is a copy of the changes so far.
+func (r *recorder) all() []Change {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.changes)
 }
 
 func (r *recorder) brief() []string {

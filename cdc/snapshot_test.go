@@ -47,7 +47,7 @@ func TestSnapshotAndStreamAreTheTable(t *testing.T) {
 	r.db.Exec(t, `SELECT pg_logical_emit_message(true, 'flush', '')`)
 	rec.await(t, "all that was written", func() bool { return rec.at() >= end })
 	run.stop(t)
-	for _, c := range rec.changes {
+	for _, c := range rec.all() {
 		if c.Tx.CommitLSN < h.LSN {
 			t.Errorf("%s committed at %s, below the consistent point %s", c.Key, c.Tx.CommitLSN, h.LSN)
 		}
@@ -73,7 +73,7 @@ func TestSnapshotAndStreamAreTheTable(t *testing.T) {
 	if diff := cmp.Diff(table, shown); diff != "" {
 		t.Error(diff)
 	}
-	if len(rec.changes) == 0 || len(table) == 0 {
+	if len(rec.all()) == 0 || len(table) == 0 {
 		t.Error("nothing was written after the slot, or all of it deleted: the test tests nothing")
 	}
 }
@@ -259,8 +259,8 @@ func TestTemporarySlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if temporary.LSN <= rec.changes[0].Tx.CommitLSN {
-		t.Errorf("consistent point %s, committed at %s", temporary.LSN, rec.changes[0].Tx.CommitLSN)
+	if committed := rec.all()[0].Tx.CommitLSN; temporary.LSN <= committed {
+		t.Errorf("consistent point %s, committed at %s", temporary.LSN, committed)
 	}
 	if rows := snapshotAll(t, s, temporary, 0); len(rows) != 1 {
 		t.Errorf("got %d rows", len(rows))

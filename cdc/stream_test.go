@@ -48,7 +48,7 @@ func TestStreamCarriesEveryKindOfChange(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	first := rec.changes[0]
+	first := rec.all()[0]
 	for c, want := range map[Column]string{
 		ID: "a", ClientID: "1", Title: "Event a", Type: "onboarding", StartDate: "2026-03-04", EndDate: "2026-03-05",
 		StartTime: "10:00:00", EndTime: "11:30:00",
@@ -143,7 +143,7 @@ func TestEqualityIsNew(t *testing.T) {
 		if diff := cmp.Diff([]string{"insert " + id}, rec.brief()); diff != "" {
 			t.Fatal(diff)
 		}
-		if rec.changes[0].Tx.CommitLSN == from {
+		if rec.all()[0].Tx.CommitLSN == from {
 			return
 		}
 		from = rec.at()
@@ -242,8 +242,8 @@ func TestLargeTransactionComesInParts(t *testing.T) {
 	if parts < 2 || rec.chunks[0].Open || rec.sizes[0] != 1 {
 		t.Errorf("%d open parts; the first chunk had %d changes", parts, rec.sizes[0])
 	}
-	if rec.changes[15000].Key != "e15000" {
-		t.Errorf("last is %q", rec.changes[15000].Key)
+	if rec.all()[15000].Key != "e15000" {
+		t.Errorf("last is %q", rec.all()[15000].Key)
 	}
 }
 

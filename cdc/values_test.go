@@ -66,10 +66,10 @@ func TestSettingsOfDatabaseAndRoleHaveNoEffect(t *testing.T) {
 	r.db.Exec(t, `ALTER TABLE calendar_events DISABLE TRIGGER USER; UPDATE calendar_events SET title = title`)
 	rec.awaitChanges(t, 1)
 	run.stop(t)
-	if diff := cmp.Diff(want, rec.changes[0].Row, wholeRows); diff != "" {
+	if diff := cmp.Diff(want, rec.all()[0].Row, wholeRows); diff != "" {
 		t.Errorf("stream: %s", diff)
 	}
-	row, found, err := s.EventRow(t.Context(), rec.changes[0].Tx.XID, "e")
+	row, found, err := s.EventRow(t.Context(), rec.all()[0].Tx.XID, "e")
 	if err != nil || !found {
 		t.Fatalf("look-up: %v %v", found, err)
 	}
@@ -99,7 +99,7 @@ func TestUnchangedToast(t *testing.T) {
 	rec.awaitChanges(t, 7)
 	run.stop(t)
 	var got []Presence
-	for _, c := range rec.changes[:6] {
+	for _, c := range rec.all()[:6] {
 		text, p := c.Row.Get(Description)
 		if p == Value && text != long {
 			t.Errorf("the description is cut to %d bytes", len(text))
@@ -135,24 +135,24 @@ func TestColumnsChangeUnderTheStream(t *testing.T) {
 	r.db.Exec(t, `ALTER TABLE calendar_events DROP COLUMN title; DELETE FROM calendar_events WHERE id <> 'd'; UPDATE calendar_events SET client_id = 2`)
 	rec.awaitChanges(t, 9)
 	run.stop(t)
-	title := func(i int) (string, Presence) { return rec.changes[i].Row.Get(Title) }
+	title := func(i int) (string, Presence) { return rec.all()[i].Row.Get(Title) }
 	for i, want := range []string{"Event a", "Event b", "Event c", "Event c", "Event d"} {
-		if got, _ := title(i); got != want || rec.changes[i].Row.Text(UpdatedAt) == "" {
-			t.Errorf("change %d: title %q, row %v", i, got, rec.changes[i].Row)
+		if got, _ := title(i); got != want || rec.all()[i].Row.Text(UpdatedAt) == "" {
+			t.Errorf("change %d: title %q, row %v", i, got, rec.all()[i].Row)
 		}
 	}
-	if got := rec.changes[3].Row.Text(AppointmentID); got != "apt" {
+	if got := rec.all()[3].Row.Text(AppointmentID); got != "apt" {
 		t.Errorf("appointment id %q", got)
 	}
-	if _, p := title(8); p != Missing || rec.changes[8].Row.Text(ClientID) != "2" {
+	if _, p := title(8); p != Missing || rec.all()[8].Row.Text(ClientID) != "2" {
 		t.Errorf("a dropped column is %v", p)
 	}
 	// The look-up notices too.
-	row, found, err := s.EventRow(t.Context(), rec.changes[8].Tx.XID, "d")
+	row, found, err := s.EventRow(t.Context(), rec.all()[8].Tx.XID, "d")
 	if err != nil || !found {
 		t.Fatalf("look-up: %v %v", found, err)
 	}
-	if diff := cmp.Diff(rec.changes[8].Row, row, wholeRows); diff != "" {
+	if diff := cmp.Diff(rec.all()[8].Row, row, wholeRows); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -205,7 +205,7 @@ func TestOtherKeysAndNames(t *testing.T) {
 			if diff := cmp.Diff([]string{"update " + ids[0], "delete " + ids[1]}, rec.brief()); diff != "" {
 				t.Error(diff)
 			}
-			xid := rec.changes[1].Tx.XID
+			xid := rec.all()[1].Tx.XID
 			for i, id := range append(ids[:2:2], "no-such", "99999999999999999999") {
 				_, found, err := s.EventRow(t.Context(), xid, id)
 				if err != nil || found != (i == 0) {
