@@ -115,14 +115,27 @@ func (st *stage) start(path string, env map[string]string) (*process, error) {
 }
 
 // reaches waits until the checkpoint is at or behind the LSN and no snapshot is
-// pending.
-func reaches(ctx context.Context, state string, lsn pglogrepl.LSN) error {
+// pending. It opens the state once: opening checks pages, which would compete
+// with what is measured.
+func reaches(ctx context.Context, path string, lsn pglogrepl.LSN) (err error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	var state *sqlite.Reader
+	defer func() {
+		if state != nil {
+			err = errors.Join(err, state.Close())
+		}
+	}()
 	for {
-		at, err := checkpoint(ctx, state)
-		if err == nil && at >= lsn && at != 0 {
-			return nil
+		if state == nil {
+			// An error means that the daemon has not made its state yet.
+			state, _ = sqlite.OpenReadOnly(ctx, path)
+		}
+		if state != nil {
+			cp, err := state.Checkpoint(ctx, slot)
+			if err == nil && cp != nil && cp.SnapshotLSN == 0 && cp.LSN >= lsn && cp.LSN != 0 {
+				return nil
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -130,20 +143,6 @@ func reaches(ctx context.Context, state string, lsn pglogrepl.LSN) error {
 		case <-tick.C:
 		}
 	}
-}
-
-// checkpoint reads the state beside the daemon; 0 while a snapshot is pending.
-func checkpoint(ctx context.Context, path string) (lsn pglogrepl.LSN, err error) {
-	r, err := sqlite.OpenReadOnly(ctx, path)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	cp, err := r.Checkpoint(ctx, slot)
-	if err != nil || cp == nil || cp.SnapshotLSN != 0 {
-		return 0, err
-	}
-	return cp.LSN, nil
 }
 
 // peak is the process's peak resident memory in bytes (VmHWM).

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"ghlsync/cdc"
@@ -43,19 +44,27 @@ func (a *Applier) segment(ctx context.Context, changes []cdc.Change) (n int, err
 	if err != nil {
 		return 0, err
 	}
-	for n = range changes {
-		ch := &changes[n]
-		if !a.fusAt.IsZero() && ch.Tx.CommitTime.Sub(a.fusAt).Abs() >= time.Second {
-			if err := b.save(ctx); err != nil {
+	t := b.translateAhead(changes)
+	defer t.stop()
+	for n < len(changes) {
+		for _, in := range t.next() {
+			ch := &changes[n]
+			if !a.fusAt.IsZero() && ch.Tx.CommitTime.Sub(a.fusAt).Abs() >= time.Second {
+				if err := b.save(ctx); err != nil {
+					return n, err
+				}
+				return n, a.blowFuse(ctx)
+			}
+			if err := b.change(ctx, ch, in); err != nil {
 				return n, err
 			}
-			return n, a.blowFuse(ctx)
+			n++
 		}
-		if err := b.change(ctx, ch); err != nil {
+		if err := b.save(ctx); err != nil {
 			return n, err
 		}
 	}
-	return len(changes), b.save(ctx)
+	return n, nil
 }
 
 func untilTruncate(changes []cdc.Change) []cdc.Change {
@@ -100,11 +109,15 @@ func (a *Applier) clients(ctx context.Context, need *needs) (map[string]cdc.Clie
 	return clients, nil
 }
 
-// change merges one insert, update or delete.
-func (b *batch) change(ctx context.Context, ch *cdc.Change) error {
-	in, superseded, err := b.intent(ctx, ch)
-	if err != nil {
-		return err
+// change merges one insert, update or delete. in is its translation, which has no
+// verdict yet where the stream left values out.
+func (b *batch) change(ctx context.Context, ch *cdc.Change, in translator.Intent) error {
+	superseded := false
+	if in.Verdict == 0 {
+		var err error
+		if in, superseded, err = b.completed(ctx, ch); err != nil {
+			return err
+		}
 	}
 	base := state.Change{
 		Source:      state.Stream,
@@ -123,13 +136,10 @@ func (b *batch) change(ctx context.Context, ch *cdc.Change) error {
 	return b.want(ctx, base, in)
 }
 
-// intent translates a change, completing what the stream left out. superseded
+// completed translates a change that the stream left values out of. superseded
 // says that the row is gone from the source: the change that removed it follows
 // in the stream.
-func (b *batch) intent(ctx context.Context, ch *cdc.Change) (in translator.Intent, superseded bool, err error) {
-	if ch.Kind == cdc.Delete || !ch.Row.HasUnchanged() {
-		return b.a.rules.Change(ch, b.client(&ch.Row)), false, nil
-	}
+func (b *batch) completed(ctx context.Context, ch *cdc.Change) (in translator.Intent, superseded bool, err error) {
 	if b.complete(ch) {
 		return b.a.rules.Change(ch, b.client(&ch.Row)), false, nil
 	}
@@ -177,12 +187,11 @@ func (b *batch) addClient(ctx context.Context, row *cdc.Row, xid uint32) error {
 	if err != nil {
 		return fmt.Errorf("look up client: %w", err)
 	}
-	if b.clients == nil {
-		b.clients = make(map[string]cdc.Client)
-	}
-	for k, v := range found {
-		b.clients[k] = v
-	}
+	// A copy: the goroutine that translates ahead reads the map.
+	clients := make(map[string]cdc.Client, len(b.clients)+len(found))
+	maps.Copy(clients, b.clients)
+	maps.Copy(clients, found)
+	b.clients = clients
 	return nil
 }
 

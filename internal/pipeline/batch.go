@@ -40,8 +40,10 @@ func (a *Applier) batchOf(rows []*state.Mapping) *batch {
 }
 
 // client returns the row's client, nil if there is none.
-func (b *batch) client(row *cdc.Row) *cdc.Client {
-	c, ok := b.clients[row.Text(cdc.ClientID)]
+func (b *batch) client(row *cdc.Row) *cdc.Client { return clientOf(b.clients, row) }
+
+func clientOf(clients map[string]cdc.Client, row *cdc.Row) *cdc.Client {
+	c, ok := clients[row.Text(cdc.ClientID)]
 	if !ok {
 		return nil
 	}

@@ -42,5 +42,6 @@
 // no I/O but the store's belongs inside of a Tx. Leases that are found right
 // after Open belong to a process that is gone; whoever delivers abandons them.
 //
-// The package starts no goroutine; those of database/sql end with Close.
+// A store has one goroutine, which copies committed pages from the WAL into the
+// file beside the writer. It, and those of database/sql, end with Close.
 package sqlite

@@ -28,11 +28,12 @@ const (
 	// to the WAL, so that a transaction of any size needs no more memory.
 	writerCache = 8 << 10
 	readerCache = 1 << 10
-	// walPages is how much WAL, in pages of 4 KiB, is written before it is copied
-	// into the file; walLimit is the size to which a WAL that grew larger, by one
-	// huge transaction, is cut again.
-	walPages = 4096
-	walLimit = 32 << 20
+	// walPages is how much WAL, in pages of 4 KiB, is written before the writer
+	// copies what the copier has left into the file, and the WAL starts over;
+	// walLimit is the size to which a WAL that grew larger, by one huge transaction,
+	// is cut again.
+	walPages = 16384
+	walLimit = 96 << 20
 )
 
 // Options are the settings of a store. The zero value is good.
@@ -49,6 +50,7 @@ type Store struct {
 	lock   *lockFile
 	writer *sql.DB // one connection: whoever has it has the only Tx
 	save   saver
+	copier *copier
 }
 
 var _ state.Store = (*Store)(nil)
@@ -80,6 +82,7 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 		return nil, damaged(path, fmt.Errorf("migrate the state: %w", err))
 	}
 	s.Reader = Reader{path: path, db: openDB(readerDSN(path, opts), readers)}
+	s.copier = startCopier(path, opts)
 	return s, nil
 }
 
@@ -95,6 +98,9 @@ func (s *Store) Announce(httpAddr string) error {
 // Close ends all use of the file and lets it go. It waits for an open Tx.
 func (s *Store) Close() error {
 	var errs []error
+	if s.copier != nil {
+		errs = append(errs, s.copier.close())
+	}
 	if s.db != nil {
 		errs = append(errs, s.Reader.Close())
 	}

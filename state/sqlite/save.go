@@ -43,14 +43,16 @@ func isPlain(m *state.Mapping) bool {
 }
 
 // saveSQL writes whole rows: a column that is not named gets its default, in a
-// row that exists too.
+// row that exists too. With OR FAIL a statement that fails keeps what it wrote up
+// to there, which a spoiled Tx rolls back anyway; SQLite then keeps no journal of
+// each statement.
 func saveSQL(named []column, rows int) string {
 	marks := "(" + strings.TrimSuffix(strings.Repeat("?,", len(named)), ",") + ")"
 	set := make([]string, len(columns))
 	for i, c := range columns {
 		set[i] = c.name + " = excluded." + c.name
 	}
-	return "INSERT INTO ghl_sync_mappings (" + names(named) + ") VALUES " +
+	return "INSERT OR FAIL INTO ghl_sync_mappings (" + names(named) + ") VALUES " +
 		strings.TrimSuffix(strings.Repeat(marks+",", rows), ",") +
 		" ON CONFLICT (sentra_event_id) DO UPDATE SET " + strings.Join(set[1:], ", ")
 }

@@ -26,6 +26,7 @@ type tx struct {
 	ended bool
 
 	moved       state.Counts // the differences of all rows saved
+	bytes       int64        // saved, roughly
 	lastAttempt time.Time
 }
 
@@ -60,6 +61,7 @@ func (t *tx) Commit(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(t.s.fail("commit", err), t.Rollback())
 	}
+	t.s.copier.wrote(t.bytes)
 	return t.end()
 }
 
@@ -168,6 +170,7 @@ func (t *tx) Save(ctx context.Context, rows ...*state.Mapping) error {
 		return t.wrote("save mappings", err)
 	}
 	for _, m := range rows {
+		t.bytes += rowBytes + int64(len(m.Payload))
 		class := m.Class()
 		t.moved.Move(m.Stored(), class)
 		m.SetStored(class)
@@ -175,6 +178,9 @@ func (t *tx) Save(ctx context.Context, rows ...*state.Mapping) error {
 	}
 	return nil
 }
+
+// rowBytes is about what a row takes beside its payload, in table and indexes.
+const rowBytes = 300
 
 func (t *tx) attempted(at time.Time) {
 	if at.After(t.lastAttempt) {
