@@ -120,6 +120,9 @@ type Boundary struct {
 	// CommitTime is that of the last transaction that ended since the boundary
 	// before; zero if only keepalives came.
 	CommitTime time.Time
+	// Canary is the latest of our canaries that committed since the boundary
+	// before; "" if none did. See [Source.EmitCanary].
+	Canary string
 	// Now asks for the boundary to be made durable at once (the server wants to
 	// know how far we are, as it does when it shuts down).
 	Now bool

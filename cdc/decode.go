@@ -19,9 +19,10 @@ type decoder struct {
 	// onRelation is called when the events table's columns may have changed.
 	onRelation func()
 
-	open bool // between Begin and Commit
-	skip bool // the open transaction is known
-	tx   Tx
+	open   bool   // between Begin and Commit
+	canary string // the last of ours in the open transaction
+	skip   bool   // the open transaction is known
+	tx     Tx
 	// shared is tx as its changes refer to it; nil before the first.
 	shared *Tx
 
@@ -37,8 +38,8 @@ func newDecoder(events tableName, from pglogrepl.LSN) *decoder {
 type sink interface {
 	// change takes one change of an open transaction; c is only lent. It may wait.
 	change(c *Change, size int)
-	// commit ends the open transaction.
-	commit(end pglogrepl.LSN, at time.Time)
+	// commit ends the open transaction. canary is the one that it brought, or "".
+	commit(end pglogrepl.LSN, at time.Time, canary string)
 }
 
 const truncated = "message is cut short"
@@ -71,9 +72,10 @@ func (d *decoder) decode(data []byte, lsn pglogrepl.LSN, to sink) (err error) {
 		}
 	case 'T':
 		problem = d.truncate(r, to)
-	case 'O', 'Y', 'M':
+	case 'M':
+		problem = d.message(r)
+	case 'O', 'Y':
 		// Where a change came from and what a type is called do not matter.
-		// Messages are not asked for; where they come, they carry no row.
 	default:
 		problem = "message type is unknown"
 	}
@@ -103,7 +105,7 @@ func (d *decoder) begin(r *reader) string {
 	if problem := ended(r); problem != "" {
 		return problem
 	}
-	d.open, d.tx, d.shared = true, tx, nil
+	d.open, d.tx, d.shared, d.canary = true, tx, nil, ""
 	// A checkpoint is an end LSN: what committed below it is in the state, what
 	// committed at it is not.
 	d.skip = tx.CommitLSN < d.from
@@ -126,8 +128,33 @@ func (d *decoder) commit(r *reader, to sink) string {
 	}
 	d.open = false
 	if !d.skip {
-		to.commit(end, at)
+		to.commit(end, at, d.canary)
 	}
+	return ""
+}
+
+// transactional is the flag of a message that belongs to a transaction, and
+// comes when that commits.
+const transactional = 1
+
+// message handles 'M': flags, LSN, prefix, length and content of what somebody
+// wrote with pg_logical_emit_message. Those of others are not ours to judge.
+func (d *decoder) message(r *reader) string {
+	flags := r.u8()
+	r.u64()
+	prefix := r.name()
+	ours := string(prefix) == canaryPrefix && flags&transactional != 0
+	content := r.take(int(int32(r.u32())))
+	if problem := ended(r); problem != "" {
+		return problem
+	}
+	if !ours {
+		return ""
+	}
+	if !d.open {
+		return "transactional message outside a transaction"
+	}
+	d.canary = string(content)
 	return ""
 }
 

@@ -150,6 +150,22 @@ func TestDecodeIgnoresOtherTablesAndMessages(t *testing.T) {
 	}
 }
 
+func TestDecodeCanaries(t *testing.T) {
+	t.Parallel()
+	emitted := func(flags uint8, prefix, content string) message {
+		return append(message{'M'}.u8(flags).u64(5).name(prefix).u32(uint32(len(content))), content...)
+	}
+	got := decodeAll(t, testDecoder(1000),
+		beginMessage(1000, 1), emitted(1, "ghlsync", "first"), emitted(1, "ghlsync", "last"), commitMessage(1000, 1001),
+		beginMessage(1010, 2), emitted(1, "another", "other"), commitMessage(1010, 1011),
+		emitted(0, "ghlsync", "not transactional"),
+		beginMessage(999, 3), emitted(1, "ghlsync", "known"), commitMessage(999, 1000),
+		beginMessage(1020, 4), commitMessage(1020, 1021))
+	if diff := cmp.Diff([]string{"last", "", ""}, got.canaries); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestDecodeErrors(t *testing.T) {
 	t.Parallel()
 	begin, rel := beginMessage(1000, 1), sentraRelation()
@@ -172,6 +188,8 @@ func TestDecodeErrors(t *testing.T) {
 		"insert with old":           {begin, rel, rowMessage('I').part('O').sentraTuple("a", "b")},
 		"cut relation":              {rel[:len(rel)-1]},
 		"truncate without relation": {begin, message{'T'}.u32(1).u8(0).u32(99)},
+		"cut message":               {begin, message{'M'}.u8(1).u64(5).name("other").u32(7)},
+		"message alone":             {message{'M'}.u8(1).u64(5).name("ghlsync").u32(0)},
 		"truncate of many":          {begin, message{'T'}.u32(0xffffffff).u8(0)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -239,8 +257,8 @@ func TestRepeatedRelationIsCheap(t *testing.T) {
 // discard is a sink that keeps nothing.
 type discard struct{ rows int }
 
-func (d *discard) change(*Change, int)             { d.rows++ }
-func (d *discard) commit(pglogrepl.LSN, time.Time) {}
+func (d *discard) change(*Change, int)                     { d.rows++ }
+func (d *discard) commit(pglogrepl.LSN, time.Time, string) {}
 
 func TestRowAllocations(t *testing.T) {
 	d := testDecoder(0)

@@ -16,6 +16,8 @@ type Facts struct {
 	ServerVersion int // as server_version_num: 150004
 	// TableOID is 0 if there is no events table.
 	TableOID uint32
+	// MissingColumns are required ones that the events table lacks.
+	MissingColumns []string
 	// Publication is nil if there is none of the name.
 	Publication *PublicationFacts
 	// Fingerprint stands for this very publication of this very table. It is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pglogrepl"
 )
@@ -22,6 +23,8 @@ SELECT current_database(), pg_current_wal_flush_lsn(),
        pr.oid, pr.xmin,
        to_jsonb(pr) ->> 'prqual' IS NOT NULL, to_jsonb(pr) ->> 'prattrs' IS NOT NULL,
        EXISTS (SELECT FROM pg_publication_tables t WHERE t.pubname = p.pubname AND t.schemaname = $4 AND t.tablename = $5),
+       (SELECT string_agg(r.name, ',' ORDER BY r.n) FROM unnest($6::text[]) WITH ORDINALITY r(name, n) WHERE c.oid IS NOT NULL
+          AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = r.name AND a.attnum > 0 AND NOT a.attisdropped)),
        %s
 FROM (SELECT 1) one
 LEFT JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace)
@@ -49,6 +52,7 @@ const (
 	fRowFilter
 	fColumnList
 	fClients
+	fMissing
 	fSchema
 	fSchemaXmin
 )
@@ -80,7 +84,7 @@ func (s *Source) Inspect(ctx context.Context) (Facts, error) {
 		return f, fmt.Errorf("inspect slot: %w", err)
 	}
 	rows, err := s.look.query(ctx, fmt.Sprintf(factsQuery, schemaColumns, schemaJoin),
-		s.events.schema, s.events.name, s.cfg.Publication, s.clients.schema, s.clients.name)
+		s.events.schema, s.events.name, s.cfg.Publication, s.clients.schema, s.clients.name, arrayLiteral(eventColumns()))
 	if err != nil {
 		return f, fmt.Errorf("inspect publication: %w", err)
 	}
@@ -105,6 +109,9 @@ func (f *Facts) readDatabase(r textRow) (err error) {
 		return err
 	}
 	f.TableOID = uint32(oid)
+	if !r.null(fMissing) {
+		f.MissingColumns = strings.Split(r.text(fMissing), ",")
+	}
 	if r.null(fPub) {
 		return nil
 	}

@@ -95,13 +95,16 @@ func (m *mailbox) full() bool {
 }
 
 // commit ends a transaction.
-func (m *mailbox) commit(end pglogrepl.LSN, at time.Time) {
+func (m *mailbox) commit(end pglogrepl.LSN, at time.Time, canary string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := &m.filling
 	f.complete = len(f.changes)
 	f.commits++
 	f.last.CommitTime = at
+	if canary != "" {
+		f.last.Canary = canary
+	}
 	m.bound(end)
 }
 

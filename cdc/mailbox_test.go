@@ -36,8 +36,8 @@ func TestMailboxSplitsAtTheLastBoundary(t *testing.T) {
 	if _, ok := m.take(); ok {
 		t.Fatal("took a part of a small transaction")
 	}
-	m.commit(200, testTime)
-	m.commit(210, testTime) // of a transaction on other tables
+	m.commit(200, testTime, "")
+	m.commit(210, testTime, "") // of a transaction on other tables
 	put(m, "c")
 	c, ok := m.take()
 	if !ok || c.Open || keysOf(c) != "a b" || c.Last.End != 210 || c.Transactions != 2 || !c.Last.CommitTime.Equal(testTime) {
@@ -48,7 +48,7 @@ func TestMailboxSplitsAtTheLastBoundary(t *testing.T) {
 	if !ok || !c.Open || keysOf(c) != "c d e f" {
 		t.Fatalf("got %+v", c)
 	}
-	m.commit(300, testTime)
+	m.commit(300, testTime, "")
 	c, ok = m.take()
 	if !ok || c.Open || len(c.Changes) != 0 || c.Last.End != 300 || c.Transactions != 1 {
 		t.Fatalf("the end of a large transaction: got %+v", c)
@@ -66,7 +66,7 @@ func TestMailboxCollapsesIdleBoundaries(t *testing.T) {
 		t.Fatalf("got %+v", c)
 	}
 	put(m, "a")
-	m.commit(200, testTime)
+	m.commit(200, testTime, "")
 	m.idle(250, false)
 	c, _ = m.take()
 	if c.Last.End != 250 || c.Last.Now || !c.Last.CommitTime.Equal(testTime) {
@@ -158,7 +158,7 @@ func TestMailboxKeepsOrder(t *testing.T) {
 				open = true
 			case 1:
 				bounds[lsn] = next
-				m.commit(lsn, time.Time{})
+				m.commit(lsn, time.Time{}, "")
 				open = false
 			case 2:
 				if !open {
@@ -171,7 +171,7 @@ func TestMailboxKeepsOrder(t *testing.T) {
 		}
 		lsn++
 		bounds[lsn] = next
-		m.commit(lsn, time.Time{})
+		m.commit(lsn, time.Time{}, "")
 		for range 3 {
 			take()
 		}

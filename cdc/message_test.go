@@ -67,12 +67,16 @@ func (m message) sentraTuple(id, title string) message {
 
 // collected is a sink.
 type collected struct {
-	changes []Change
-	commits []pglogrepl.LSN
+	changes  []Change
+	commits  []pglogrepl.LSN
+	canaries []string
 }
 
-func (c *collected) change(change *Change, _ int)          { c.changes = append(c.changes, *change) }
-func (c *collected) commit(end pglogrepl.LSN, _ time.Time) { c.commits = append(c.commits, end) }
+func (c *collected) change(change *Change, _ int) { c.changes = append(c.changes, *change) }
+func (c *collected) commit(end pglogrepl.LSN, _ time.Time, canary string) {
+	c.commits = append(c.commits, end)
+	c.canaries = append(c.canaries, canary)
+}
 
 func testDecoder(from pglogrepl.LSN) *decoder {
 	return newDecoder(tableName{schema: "public", name: "calendar_events"}, from)

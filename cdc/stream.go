@@ -74,6 +74,7 @@ func (s *Source) startReplication(ctx context.Context, from pglogrepl.LSN) error
 		PluginArgs: []string{
 			"proto_version '1'",
 			"publication_names " + quoteLiteral(quoteIdent(s.cfg.Publication)),
+			"messages 'true'", // for the canary
 		},
 	})
 	if err == nil {

@@ -357,3 +357,36 @@ func TestServerShutdownIsAnswered(t *testing.T) {
 		t.Error("the server asked, and nothing was made durable")
 	}
 }
+
+// A canary comes back with the boundary of its transaction, also for a role that
+// may write nothing else, and brings no change.
+func TestCanaryComesBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	role, url := r.db.Role(t, "LOGIN REPLICATION BYPASSRLS")
+	for _, grant := range []string{"SELECT ON calendar_events", "SELECT (id, name, business_name, email, phone) ON clients"} {
+		r.db.Exec(t, "GRANT "+grant+" TO "+role)
+	}
+	h := r.slot(t, r.open(t))
+	r.cfg.URL = url
+	s := r.open(t)
+	back := make(chan Chunk, 1)
+	run := start(t, s, h.LSN, handlerFunc(func(_ context.Context, c Chunk) (pglogrepl.LSN, error) {
+		if c.Last.Canary != "" {
+			back <- c
+		}
+		return c.Last.End, nil
+	}))
+	if err := s.EmitCanary(t.Context(), "tweet"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case c := <-back:
+		if c.Last.Canary != "tweet" || len(c.Changes) > 0 || c.Transactions != 1 {
+			t.Errorf("got %+v", c)
+		}
+	case <-time.After(patience):
+		t.Fatal("the canary does not come back")
+	}
+	run.stop(t)
+}

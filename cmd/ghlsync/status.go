@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -72,6 +73,9 @@ func printStatus(out io.Writer, s admin.Status) error {
 	line("daemon", daemonLine(s.Daemon))
 	line("checkpoint", checkpointLine(s.Checkpoint))
 	line("slot", slotLine(s.Slot))
+	if s.Canary != nil {
+		line("canary", canaryLine(*s.Canary))
+	}
 	m := s.Mappings
 	line("mappings", fmt.Sprintf("%d: %d synced, %d pending (%d held), %d failed; and %d assumed to be in GHL",
 		m.Total, m.Synced, m.Pending, m.Held, m.Failed, m.Assumed))
@@ -109,8 +113,25 @@ func slotLine(s *admin.Slot) string {
 	if s.SafeWALSize != nil {
 		left = size(s.SafeWALSize) + " left"
 	}
+	if s.WALLeftBytes != nil {
+		left = size(s.WALLeftBytes) + " left"
+	}
+	if s.WALLeftSeconds != nil {
+		left += fmt.Sprintf(", for %s at the present %s/s", time.Duration(*s.WALLeftSeconds)*time.Second, size(s.WALBytesPerSecond))
+	}
 	return fmt.Sprintf("%s, %s, %s, confirmed %s, lag %s, retains %s of WAL (%s)", s.Name, use,
 		optional(s.WALStatus), optional(s.ConfirmedFlushLSN), size(s.LagBytes), size(s.RetainedWALBytes), left)
+}
+
+func canaryLine(c admin.Canary) string {
+	text := "none has come through yet"
+	if c.RoundTripMS != nil {
+		text = fmt.Sprintf("%.1f ms from commit to delivery", *c.RoundTripMS)
+	}
+	if c.WaitingSeconds != nil {
+		return fmt.Sprintf("%s; one is under way for %.1f s", text, *c.WaitingSeconds)
+	}
+	return text + ", sent " + moment(&c.SentAt)
 }
 
 func deliveryLine(d admin.Delivery) string {

@@ -59,6 +59,7 @@ func (b *books) run(ctx context.Context) error {
 	defer alarm.Stop()
 	for {
 		b.takeEnded()
+		b.answerPing()
 		now := b.now()
 		switch {
 		case b.finished(ctx):
@@ -106,6 +107,15 @@ func (b *books) takeEnded() {
 		default:
 			return
 		}
+	}
+}
+
+// answerPing is for a busy loop, which does not sleep.
+func (b *books) answerPing() {
+	select {
+	case answer := <-b.pings:
+		close(answer)
+	default:
 	}
 }
 
@@ -210,6 +220,8 @@ func (b *books) sleep(now time.Time, alarm *time.Timer) {
 		b.take(e)
 	case <-b.wake:
 		b.dueAt = b.now()
+	case answer := <-b.pings:
+		close(answer)
 	case <-stopping:
 	case <-cut:
 	case <-alarm.C:

@@ -98,6 +98,7 @@ type Deliverer struct {
 	grace   time.Duration // recordGrace, but in tests
 
 	wake     chan struct{} // holds one: more mean the same
+	pings    chan chan<- struct{}
 	stopping chan struct{}
 	done     chan struct{} // closed when all goroutines are gone
 
@@ -130,6 +131,7 @@ func New(o Options) (*Deliverer, error) {
 		limiter:  rate.NewLimiter(o.Rate, o.Burst),
 		grace:    recordGrace,
 		wake:     make(chan struct{}, 1),
+		pings:    make(chan chan<- struct{}),
 		stopping: make(chan struct{}),
 		done:     make(chan struct{}),
 		calls:    make(chan *call, aheadFactor*o.Concurrency),
@@ -262,5 +264,21 @@ func (d *Deliverer) Wake() {
 	select {
 	case d.wake <- struct{}{}:
 	default: // a wake-up that nobody has taken yet covers this one
+	}
+}
+
+// Ping returns once the book-keeping has come around, with all that had ended
+// before recorded or tried, or with the cause of ctx. It does nothing else: it is
+// how somebody finds out that delivery is alive although it has nothing to do.
+func (d *Deliverer) Ping(ctx context.Context) error {
+	answer := make(chan struct{})
+	select {
+	case d.pings <- answer:
+		<-answer
+		return nil
+	case <-d.done:
+		return errors.New("delivery has stopped")
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }

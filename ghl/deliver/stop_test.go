@@ -161,3 +161,25 @@ func copyState(t *testing.T, path string) string {
 	}
 	return to
 }
+
+// A ping goes once around the loop, be it idle, busy with a store that fails, or
+// gone.
+func TestPing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	if err := r.d.Ping(t.Context()); err != nil {
+		t.Errorf("idle: %v", err)
+	}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 { // the loop may be quicker than the end of the context
+		if err := r.d.Ping(canceled); err != nil {
+			break
+		}
+	}
+	r.stop()
+	if err := r.d.Ping(t.Context()); err == nil {
+		t.Error("a stopped deliverer answers")
+	}
+}

@@ -13,13 +13,20 @@ const (
 	// daemon confirms every 16 MiB or 10 s; four times that means that it does not
 	// keep up, or has a huge transaction before it.
 	lagLimit = 64 << 20
+	// canaryLimit is how long a canary may take: a transaction of a million rows is
+	// decoded in half of it.
+	canaryLimit = 30 * time.Second
+	// walLimit is how long what is left of the WAL budget must last while capture is
+	// behind.
+	walLimit = time.Hour
 )
 
 // Facts are what Judge judges by.
 type Facts struct {
-	Status     Status // all but Health and Reasons
-	StateError string // why the state cannot be read; "" if it can
-	SlotError  string // why nothing is known of the slot; "" if it is, or was not asked for
+	Status     Status   // all but Health and Reasons
+	StateError string   // why the state cannot be read; "" if it can
+	SlotError  string   // why nothing is known of the slot; "" if it is, or was not asked for
+	Warnings   []string // what capture saw of the source that a person should know
 }
 
 // Judge gives the verdict and, gravest first, why it is not OK.
@@ -39,6 +46,9 @@ func Judge(f Facts) (Health, []string) {
 func downReasons(f Facts) []string {
 	var why []string
 	if r := captureDown(f.Status); r != "" {
+		why = append(why, r)
+	}
+	if r := stalled(f.Status); r != "" {
 		why = append(why, r)
 	}
 	if f.StateError != "" {
@@ -71,6 +81,28 @@ func captureDown(s Status) string {
 	return ""
 }
 
+// stalled tells a stream that is stuck from one that is idle, or slow: a canary
+// does not come through, and the checkpoint does not move either.
+func stalled(s Status) string {
+	waiting := overdue(s)
+	if waiting == 0 || s.Checkpoint == nil || s.Checkpoint.UpdatedAt == nil || s.At.Sub(*s.Checkpoint.UpdatedAt) < canaryLimit {
+		return ""
+	}
+	return fmt.Sprintf("capture stands still: what was committed %s ago has not come through, and the checkpoint does not move", waiting)
+}
+
+// overdue is how long a canary has been under way that should be through; else 0.
+func overdue(s Status) time.Duration {
+	if s.Canary == nil || s.Canary.WaitingSeconds == nil {
+		return 0
+	}
+	waiting := time.Duration(*s.Canary.WaitingSeconds * float64(time.Second))
+	if waiting < canaryLimit {
+		return 0
+	}
+	return waiting.Round(time.Second)
+}
+
 func age(s Status) time.Duration {
 	if s.Daemon.Since == nil {
 		return 0
@@ -96,6 +128,10 @@ func degradedReasons(f Facts) []string {
 	say(s.Daemon.Phase == Snapshotting, "a snapshot is being read")
 	say((s.Daemon.Phase == Starting || s.Daemon.Phase == Reconnecting) && age(s) < grace,
 		"capture is %s%s", s.Daemon.Phase, because(s.Daemon))
+	why = append(why, f.Warnings...)
+	if waiting := overdue(s); waiting > 0 && stalled(s) == "" {
+		why = append(why, fmt.Sprintf("capture is %s behind", waiting))
+	}
 	why = append(why, deliveryReasons(s.Delivery)...)
 	say(s.Mappings.Failed > 0, "%s: see 'ghlsync mappings list --status failed'", events(s.Mappings.Failed, "has failed", "have failed"))
 	say(s.Mappings.Held > 0, "the delete fuse holds %s: see 'ghlsync mappings list --status held', then release or drop",
@@ -134,8 +170,12 @@ func slotReasons(f Facts) []string {
 	if s.WALStatus != nil && *s.WALStatus == "unreserved" {
 		why = append(why, fmt.Sprintf("slot %s is about to lose WAL that it needs: raise max_slot_wal_keep_size", s.Name))
 	}
-	if s.LagBytes != nil && *s.LagBytes > lagLimit {
-		why = append(why, fmt.Sprintf("capture is %d MiB of WAL behind", *s.LagBytes>>20))
+	if s.LagBytes == nil || *s.LagBytes <= lagLimit {
+		return why
+	}
+	why = append(why, fmt.Sprintf("capture is %d MiB of WAL behind", *s.LagBytes>>20))
+	if left := s.WALLeftSeconds; left != nil && *left < int64(walLimit.Seconds()) {
+		why = append(why, fmt.Sprintf("at the present rate of WAL slot %s is lost in %s", s.Name, time.Duration(*left)*time.Second))
 	}
 	return why
 }

@@ -24,6 +24,13 @@ func well() Facts {
 	}}
 }
 
+// canary has one under way for so long, and a checkpoint of that age.
+func canary(f *Facts, waiting, checkpoint time.Duration) {
+	seconds, at := waiting.Seconds(), f.Status.At.Add(-checkpoint)
+	f.Status.Canary = &Canary{SentAt: f.Status.At.Add(-waiting), WaitingSeconds: &seconds}
+	f.Status.Checkpoint = &Checkpoint{UpdatedAt: &at}
+}
+
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	phase := func(f *Facts, p Phase, ago time.Duration, problem string) {
@@ -90,6 +97,25 @@ func TestJudge(t *testing.T) {
 		},
 		"lag": {
 			func(f *Facts) { *f.Status.Slot.LagBytes = lagLimit + 1 }, Degraded, []string{"capture is 64 MiB of WAL behind"},
+		},
+		"behind, and the budget ends": {
+			func(f *Facts) {
+				*f.Status.Slot.LagBytes = lagLimit + 1
+				f.Status.Slot.WALLeftSeconds = null(int64(3599))
+			}, Degraded,
+			[]string{"capture is 64 MiB of WAL behind", "at the present rate of WAL slot ghlsync is lost in 59m59s"},
+		},
+		"keeps up, and the budget is small": {func(f *Facts) { f.Status.Slot.WALLeftSeconds = null(int64(60)) }, OK, nil},
+		"seen by capture": {
+			func(f *Facts) { f.Warnings = []string{"a column is lost"} }, Degraded, []string{"a column is lost"},
+		},
+		"a canary is under way": {func(f *Facts) { canary(f, canaryLimit-1, time.Hour) }, OK, nil},
+		"slow": {
+			func(f *Facts) { canary(f, 40*time.Second, canaryLimit-1) }, Degraded, []string{"capture is 40s behind"},
+		},
+		"stuck": {
+			func(f *Facts) { canary(f, 40*time.Second, canaryLimit) }, Down,
+			[]string{"capture stands still: what was committed 40s ago has not come through, and the checkpoint does not move"},
 		},
 		"slot is not known": {
 			func(f *Facts) { f.Status.Slot, f.SlotError = nil, "there is no slot ghlsync" }, Degraded, []string{"there is no slot ghlsync"},

@@ -63,6 +63,8 @@ func (s *Service) Status(ctx context.Context) (Status, error) {
 		f.StateError = err.Error()
 	}
 	f.SlotError = s.readSlot(ctx, &f.Status)
+	f.Warnings = capture.Watch.Warnings
+	capture.Watch.tell(&f.Status)
 	f.Status.Health, f.Status.Reasons = Judge(f)
 	// Whoever asks may be gone, and half an answer is none.
 	return f.Status, ctx.Err()

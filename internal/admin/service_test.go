@@ -98,7 +98,7 @@ func TestStatusDocument(t *testing.T) {
 		`"at":"2026-01-15T10:00:00Z",` +
 		`"daemon":{"running":true,"version":"v1","phase":"streaming","since":"2026-01-15T09:00:00Z","last_error":null},` +
 		`"checkpoint":{"lsn":"0/16B3748","epoch":1,"committed_at":"2026-01-15T09:00:00Z","updated_at":"2026-01-15T09:00:00Z","snapshotting":false},` +
-		`"slot":null,"mappings":{"total":3,"synced":1,"pending":1,"failed":1,"held":1,"assumed":0},` +
+		`"slot":null,"canary":null,"mappings":{"total":3,"synced":1,"pending":1,"failed":1,"held":1,"assumed":0},` +
 		`"delivery":{"enabled":true,"paused":false,"breaker":"closed","last_sync_attempt":"2026-01-15T09:00:00Z","in_flight":3}}` + "\n"
 	if diff := cmp.Diff(want, strings.NewReplacer(`\u003c`, "<", `\u0026`, "&").Replace(got)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -27,7 +27,9 @@ type Status struct {
 	// Checkpoint is null while nothing has been captured.
 	Checkpoint *Checkpoint `json:"checkpoint"`
 	// Slot is null if it does not exist or is not known; then a reason says which.
-	Slot     *Slot        `json:"slot"`
+	Slot *Slot `json:"slot"`
+	// Canary is null without a daemon that streams, and before the first.
+	Canary   *Canary      `json:"canary"`
 	Mappings state.Counts `json:"mappings"`
 	Delivery Delivery     `json:"delivery"`
 }
@@ -65,6 +67,23 @@ type Slot struct {
 	SafeWALSize *int64 `json:"safe_wal_size"`
 	// LagBytes is how much WAL was written behind what is confirmed.
 	LagBytes *int64 `json:"lag_bytes"`
+	// WALBytesPerSecond is how fast the server writes WAL, of late; WALLeftBytes how
+	// much more it may write before the slot is lost (SafeWALSize, or what is left
+	// of CDC_WAL_BUDGET), and WALLeftSeconds how long that lasts at this rate. Null:
+	// not known, not limited, or longer than anybody plans for.
+	WALBytesPerSecond *int64 `json:"wal_bytes_per_second"`
+	WALLeftBytes      *int64 `json:"wal_left_bytes"`
+	WALLeftSeconds    *int64 `json:"wal_left_seconds"`
+}
+
+// Canary is a logical message that went the whole way of a change: committed in
+// the source, streamed, handled here, and once around delivery's loop.
+type Canary struct {
+	SentAt time.Time `json:"sent_at"` // the latest
+	// RoundTripMS is that of the last one that came through; null: none has yet.
+	RoundTripMS *float64 `json:"round_trip_ms"`
+	// WaitingSeconds is how long the latest has been under way; null: it is through.
+	WaitingSeconds *float64 `json:"waiting_seconds"`
 }
 
 // Delivery is how the calls to GHL stand.
@@ -110,6 +129,20 @@ type Capture struct {
 	Phase     Phase
 	Since     time.Time
 	LastError string // "" where none matters any more; no secret in it
+	Watch     Watch
+}
+
+// Watch is what capture sees of the source beside the stream.
+type Watch struct {
+	Warnings []string // for people; no secret in them
+	// Canary: zero if none was sent.
+	CanarySentAt    time.Time
+	CanaryRoundTrip time.Duration
+	CanaryWaiting   bool
+
+	WALBytesPerSecond float64
+	WALLeft           *int64
+	WALTime           time.Duration
 }
 
 // Live tells what only the running daemon knows. Its methods do not block.
@@ -150,4 +183,27 @@ func moment(t time.Time) *time.Time {
 	}
 	t = t.UTC()
 	return &t
+}
+
+// tell puts into the document what was seen.
+func (w Watch) tell(s *Status) {
+	if !w.CanarySentAt.IsZero() {
+		c := &Canary{SentAt: w.CanarySentAt.UTC()}
+		if w.CanaryRoundTrip > 0 {
+			ms := float64(w.CanaryRoundTrip.Microseconds()) / 1000
+			c.RoundTripMS = &ms
+		}
+		if w.CanaryWaiting {
+			seconds := max(s.At.Sub(w.CanarySentAt), 0).Seconds()
+			c.WaitingSeconds = &seconds
+		}
+		s.Canary = c
+	}
+	if s.Slot == nil {
+		return
+	}
+	slot := *s.Slot // shared with whoever asks at the same time
+	slot.WALBytesPerSecond, slot.WALLeftBytes = null(int64(w.WALBytesPerSecond)), w.WALLeft
+	slot.WALLeftSeconds = null(int64(w.WALTime.Seconds()))
+	s.Slot = &slot
 }

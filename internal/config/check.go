@@ -88,6 +88,10 @@ func (k *checker) source() {
 	}
 	try = sound()
 	try.Publication = k.c.CDC.Publication
+	k.lasting("CDC_CANARY", k.c.CDC.Canary, 0, 24*time.Hour)
+	if d := k.c.CDC.Canary; d > 0 && d < time.Second {
+		k.wrong("CDC_CANARY", "is too often", "use 1s or more, or 0 for never")
+	}
 	if cdc.Check(try) != nil || strings.ContainsAny(try.Publication, `,"'`) {
 		k.wrong("CDC_PUBLICATION", "is not usable as the name of a publication", "use letters, digits and underscores, 63 bytes at most")
 	}

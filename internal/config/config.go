@@ -52,6 +52,11 @@ type CDC struct {
 	// SlotFailover marks a slot made by us for failover; Postgres 17 and later.
 	SlotFailover bool       `env:"CDC_SLOT_FAILOVER,default=false" need:"source"`
 	OnSlotLoss   OnSlotLoss `env:"CDC_ON_SLOT_LOSS,default=resync" need:"source"`
+	// Canary is how often a logical message goes through the stream; 0: never.
+	Canary time.Duration `env:"CDC_CANARY,default=30s" need:"source"`
+	// WALBudget is how much WAL the slot may hold back by the operator's word; 0:
+	// the server's limit alone counts.
+	WALBudget Bytes `env:"CDC_WAL_BUDGET" need:"source"`
 }
 
 // State is where mappings and checkpoint are kept.

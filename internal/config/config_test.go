@@ -50,7 +50,7 @@ func TestDefaults(t *testing.T) {
 	if diff := cmp.Diff(want, c.GHL); diff != "" {
 		t.Errorf("GHL (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff(CDC{Slot: "ghlsync", Publication: "ghlsync", Create: true, OnSlotLoss: Resync}, c.CDC); diff != "" {
+	if diff := cmp.Diff(CDC{Slot: "ghlsync", Publication: "ghlsync", Create: true, OnSlotLoss: Resync, Canary: 30 * time.Second}, c.CDC); diff != "" {
 		t.Errorf("CDC (-want +got)\n%s", diff)
 	}
 	if got := []any{

@@ -85,6 +85,26 @@ func (b *Backfill) EnvDecode(v string) error {
 // EnvDecode takes resync or stop.
 func (o *OnSlotLoss) EnvDecode(v string) error { return oneOf(o, v, Resync, Stop) }
 
+// byteUnits are Postgres' units of memory, which are powers of 1024.
+var byteUnits = map[string]int64{"B": 1, "kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
+
+// EnvDecode reads an amount as Postgres writes it: 512MB, 20GB. Empty is none.
+func (b *Bytes) EnvDecode(v string) error {
+	if v == "" {
+		*b = 0
+		return nil
+	}
+	const mend = "write a whole number and a unit, such as 20GB (B, kB, MB, GB or TB)"
+	digits := strings.TrimRight(v, "kKMGTB ")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	unit, known := byteUnits[strings.TrimSpace(v[len(digits):])]
+	if err != nil || !known || n < 0 || n > math.MaxInt64/unit {
+		return bad("is not an amount of data", mend)
+	}
+	*b = Bytes(n * unit)
+	return nil
+}
+
 // EnvDecode takes auto, text or json.
 func (f *LogFormat) EnvDecode(v string) error { return oneOf(f, v, LogAuto, LogText, LogJSON) }
 

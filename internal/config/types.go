@@ -87,6 +87,9 @@ func (u StateURL) String() string {
 
 const sqliteScheme = "sqlite:"
 
+// Bytes is an amount of data.
+type Bytes int64
+
 // Mode says which of GHL's two entrances is used.
 type Mode string
 

@@ -44,7 +44,12 @@ type live struct{ d *Daemon }
 
 func (l live) Capture() admin.Capture {
 	s := l.d.capture.Status()
-	return admin.Capture{Phase: admin.Phase(s.Phase), Since: s.Since, LastError: s.LastError}
+	w := s.Watch
+	return admin.Capture{Phase: admin.Phase(s.Phase), Since: s.Since, LastError: s.LastError, Watch: admin.Watch{
+		Warnings:     w.Warnings,
+		CanarySentAt: w.Canary.SentAt, CanaryRoundTrip: w.Canary.RoundTrip, CanaryWaiting: w.Canary.Waiting,
+		WALBytesPerSecond: w.WAL.BytesPerSecond, WALLeft: w.WAL.Left, WALTime: w.WAL.Time,
+	}}
 }
 
 func (l live) Delivery() admin.Delivery {

@@ -137,8 +137,10 @@ func (d *Daemon) captureOptions(token string) pipeline.Options {
 		Zone:     d.cfg.Sentra.Timezone.Location(),
 		Fuse:     d.cfg.GHL.DeleteFuse,
 		Token:    token,
-		Changed:  d.deliverer.Wake,
-		Log:      d.log.With(slog.String("component", "capture")),
+		Canary:   d.cfg.CDC.Canary, WALBudget: int64(d.cfg.CDC.WALBudget),
+		Ping:    d.deliverer.Ping,
+		Changed: d.deliverer.Wake,
+		Log:     d.log.With(slog.String("component", "capture")),
 	}
 }
 

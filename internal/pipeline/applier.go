@@ -46,6 +46,8 @@ type Applier struct {
 	now     func() time.Time
 	changed func() // called after every commit that changed a row
 	log     *slog.Logger
+	// canaries gets each canary that the stream brings; it holds the latest.
+	canaries chan string
 
 	cp state.Checkpoint // as stored
 
@@ -62,7 +64,22 @@ func (a *Applier) Handle(ctx context.Context, ch cdc.Chunk) (pglogrepl.LSN, erro
 	if err := a.handle(ctx, ch); err != nil {
 		return a.cp.LSN, a.abort(err)
 	}
+	if !ch.Open && ch.Last.Canary != "" {
+		a.sing(ch.Last.Canary)
+	}
 	return a.cp.LSN, nil
+}
+
+// sing passes a canary on, and does not wait: only the latest counts.
+func (a *Applier) sing(canary string) {
+	select {
+	case <-a.canaries:
+	default:
+	}
+	select {
+	case a.canaries <- canary:
+	default:
+	}
 }
 
 func (a *Applier) handle(ctx context.Context, ch cdc.Chunk) error {

@@ -51,9 +51,16 @@ type Options struct {
 	Zone     *time.Location // in which Sentra's dates and times are meant
 	Fuse     int            // GHL_DELETE_FUSE; 0 is off
 	Token    string         // of this process, for the checkpoint
-	Changed  func()         // called after every commit that changed a row
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Canary is how often a canary goes through the stream; 0: never.
+	Canary time.Duration
+	// WALBudget is how much WAL the operator grants to the slot, in bytes, where
+	// the server has no limit of its own; 0: not known.
+	WALBudget int64
+	// Ping returns once delivery's loop has come around; nil: nothing delivers.
+	Ping    func(ctx context.Context) error
+	Changed func() // called after every commit that changed a row
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // Status is what capture says of itself.
@@ -61,6 +68,8 @@ type Status struct {
 	Phase     Phase
 	Since     time.Time
 	LastError string // of the last session that ended; "" while streaming
+	// Watch is what was seen of the source while streaming; zero otherwise.
+	Watch Watch
 }
 
 // Capture keeps the state equal to what Sentra wants.
@@ -82,6 +91,9 @@ func New(opts Options) *Capture {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	if opts.Ping == nil {
+		opts.Ping = func(context.Context) error { return nil }
+	}
 	c := &Capture{opts: opts, log: opts.Log}
 	c.enter(Starting, nil)
 	return c
@@ -99,7 +111,7 @@ func (c *Capture) enter(p Phase, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.status.Phase != p {
-		c.status.Phase, c.status.Since = p, c.opts.Now()
+		c.status.Phase, c.status.Since, c.status.Watch = p, c.opts.Now(), Watch{}
 	}
 	switch {
 	case p == Streaming:
@@ -157,6 +169,10 @@ func (c *Capture) judgeEnd(err error, pause *backoff.ExponentialBackOff) (time.D
 		return standbyPoll, nil
 	case errors.Is(err, cdc.ErrPublicationMissing):
 		c.unreadable = true
+	case errors.Is(err, errDrift):
+		c.enter(Reconnecting, err)
+		c.log.Warn("the stream is ended, to be judged anew", slog.Any("error", err))
+		return 0, nil
 	}
 	c.enter(Reconnecting, err)
 	wait := pause.NextBackOff()
@@ -182,8 +198,25 @@ func (c *Capture) session(ctx context.Context) error {
 	}
 	c.log.Info("streaming", slog.String("slot", c.opts.Source.Slot), slog.String("from", a.cp.LSN.String()), slog.Int64("epoch", a.cp.Epoch))
 	c.enter(Streaming, nil)
-	err = src.Stream(ctx, a.cp.LSN, a)
-	return errors.Join(err, a.discard())
+	return errors.Join(c.stream(ctx, src, a), a.discard())
+}
+
+// stream streams, with a watcher beside it that may end it. Both have ended when
+// it returns.
+func (c *Capture) stream(ctx context.Context, src *cdc.Source, a *Applier) error {
+	ctx, end := context.WithCancelCause(ctx)
+	a.canaries = make(chan string, 1)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		if err := c.watch(src, a.canaries).run(ctx); err != nil {
+			end(err)
+		}
+	}()
+	err := src.Stream(ctx, a.cp.LSN, a)
+	end(nil)
+	<-watched
+	return err
 }
 
 func (c *Capture) applier(src *cdc.Source) *Applier {
