@@ -90,6 +90,8 @@ type Reader interface {
 	Counts(ctx context.Context) (Counts, error)
 	// LastAttempt is the start of the latest call; zero if there was none.
 	LastAttempt(ctx context.Context) (time.Time, error)
+	// PausedAt is when an operator paused delivery; zero while it is not paused.
+	PausedAt(ctx context.Context) (time.Time, error)
 	// Attempts returns the audit lines of one event, latest first.
 	Attempts(ctx context.Context, id EventID, limit int) ([]Attempt, error)
 }
@@ -133,6 +135,9 @@ type DeliveryTx interface {
 	Leased(ctx context.Context, before time.Time, limit int) ([]*Mapping, error)
 	// Record appends audit lines.
 	Record(ctx context.Context, attempts ...Attempt) error
+	// SetPaused records that an operator paused delivery, or with a zero time that
+	// it goes on. Delivery obeys also after a restart.
+	SetPaused(ctx context.Context, at time.Time) error
 	// Retire keeps appointment ids that are gone from GHL.
 	Retire(ctx context.Context, id EventID, appointmentID string, at time.Time) error
 	// Prune removes tombstones settled before the one time and audit lines

@@ -63,27 +63,24 @@ func readingFile(ctx context.Context, cfg config.Config, silence string, questio
 	return question(service)
 }
 
-// changing does what changes mappings: through the daemon where one runs, which
-// delivers it at once; otherwise in the state, under its lock.
-func changing(ctx context.Context, cfg config.Config, v operate.Verb, s operate.Selection) (r operate.Report, err error) {
-	if err := s.Check(v); err != nil {
-		return r, err
-	}
+// changing does what changes the state: through the daemon where one runs, which
+// obeys at once; otherwise in the state, under its lock.
+func changing(ctx context.Context, cfg config.Config, work func(admin.Operator) error) (err error) {
 	path := cfg.State.URL.Path
 	holding, held, err := sqlite.Holder(path)
 	if err != nil {
-		return r, err
+		return err
 	}
 	if held && holding.HTTPAddr != "" {
-		return admin.NewClient(holding.HTTPAddr, cfg.HTTP.Token.Reveal()).Do(ctx, v, s)
+		return work(admin.NewClient(holding.HTTPAddr, cfg.HTTP.Token.Reveal()))
 	}
 	if _, err := os.Stat(path); err != nil {
-		return r, fmt.Errorf("there is no state at STATE_URL=%s: %w; start the daemon, or set STATE_URL to its file", cfg.State.URL, errors.Unwrap(err))
+		return fmt.Errorf("there is no state at STATE_URL=%s: %w; start the daemon, or set STATE_URL to its file", cfg.State.URL, errors.Unwrap(err))
 	}
 	store, err := sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {
-		return r, err
+		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return operate.New(store, time.Now, nil).Do(ctx, v, s)
+	return work(operate.New(store, time.Now, nil))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ghlsync/internal/admin"
 	"ghlsync/internal/config"
 	"ghlsync/internal/operate"
 )
@@ -40,7 +41,14 @@ func do(ctx context.Context, std streams, v operate.Verb, s operate.Selection, a
 	if err != nil {
 		return err
 	}
-	r, err := changing(ctx, cfg, v, s)
+	if err := s.Check(v); err != nil {
+		return err
+	}
+	var r operate.Report
+	err = changing(ctx, cfg, func(o admin.Operator) (err error) {
+		r, err = o.Do(ctx, v, s)
+		return err
+	})
 	if err != nil && r.Done == 0 {
 		return err
 	}

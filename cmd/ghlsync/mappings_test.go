@@ -187,3 +187,16 @@ func TestNoStateIsMadeByACommand(t *testing.T) {
 		t.Errorf("commands left %q behind", names)
 	}
 }
+
+func TestPauseAndResume(t *testing.T) {
+	t.Parallel()
+	places(t, everyKind, func(t *testing.T, p place) {
+		p.expect(0, []string{"resume"}, "not paused")
+		p.expect(0, []string{"pause"}, "is paused")
+		p.expect(0, []string{"pause", "--json"}, `"paused": true`, `"changed": false`)
+		p.expect(1, []string{"status"}, "an operator paused it", "paused (OPERATOR)")
+		p.expect(0, []string{"resume"}, "goes on")
+		p.expect(1, []string{"status"}, "enabled, breaker")
+		p.expect(2, []string{"pause", "now"})
+	})
+}

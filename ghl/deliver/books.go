@@ -59,7 +59,7 @@ func (b *books) run(ctx context.Context) error {
 	defer alarm.Stop()
 	for {
 		b.takeEnded()
-		b.answerPing()
+		b.answer()
 		now := b.now()
 		switch {
 		case b.finished(ctx):
@@ -110,13 +110,31 @@ func (b *books) takeEnded() {
 	}
 }
 
-// answerPing is for a busy loop, which does not sleep.
-func (b *books) answerPing() {
+// answer is for a busy loop, which does not sleep.
+func (b *books) answer() {
 	select {
 	case answer := <-b.pings:
 		close(answer)
+	case told := <-b.holds:
+		b.hold(told)
 	default:
 	}
+}
+
+// hold closes the gate, or opens it as far as GHL does.
+func (b *books) hold(told decision) {
+	defer close(told.done)
+	if b.gate.held == told.hold {
+		return
+	}
+	b.gate.held = told.hold
+	b.dueAt = b.now()
+	if told.hold {
+		b.log.Warn(msgHeld)
+	} else {
+		b.log.Info(msgResumed)
+	}
+	b.publish()
 }
 
 func (b *books) take(e ended) {
@@ -222,6 +240,8 @@ func (b *books) sleep(now time.Time, alarm *time.Timer) {
 		b.dueAt = b.now()
 	case answer := <-b.pings:
 		close(answer)
+	case told := <-b.holds:
+		b.hold(told)
 	case <-stopping:
 	case <-cut:
 	case <-alarm.C:

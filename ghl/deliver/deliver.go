@@ -21,6 +21,8 @@ type Store interface {
 	// Begin waits for its turn where the store has one writer. What the
 	// transaction commits survives a crash.
 	Begin(ctx context.Context) (state.Tx, error)
+	// PausedAt is when an operator paused delivery; zero while it is not paused.
+	PausedAt(ctx context.Context) (time.Time, error)
 }
 
 // Sender makes one call to GHL.
@@ -99,6 +101,7 @@ type Deliverer struct {
 
 	wake     chan struct{} // holds one: more mean the same
 	pings    chan chan<- struct{}
+	holds    chan decision
 	stopping chan struct{}
 	done     chan struct{} // closed when all goroutines are gone
 
@@ -132,6 +135,7 @@ func New(o Options) (*Deliverer, error) {
 		grace:    recordGrace,
 		wake:     make(chan struct{}, 1),
 		pings:    make(chan chan<- struct{}),
+		holds:    make(chan decision),
 		stopping: make(chan struct{}),
 		done:     make(chan struct{}),
 		calls:    make(chan *call, aheadFactor*o.Concurrency),
@@ -214,6 +218,12 @@ func (d *Deliverer) Start(ctx context.Context) error {
 	if err := d.books.abandon(ctx); err != nil {
 		return fmt.Errorf("take over calls of an earlier run: %w", err)
 	}
+	paused, err := d.o.Store.PausedAt(ctx)
+	if err != nil {
+		return fmt.Errorf("find out whether delivery is paused: %w", err)
+	}
+	d.books.gate.held = !paused.IsZero()
+	d.books.publish()
 	d.started = true
 	d.callCtx, d.cutCalls = context.WithCancel(context.Background())
 	d.storeCtx, d.cutStore = context.WithCancel(context.Background())
@@ -265,6 +275,29 @@ func (d *Deliverer) Wake() {
 	case d.wake <- struct{}{}:
 	default: // a wake-up that nobody has taken yet covers this one
 	}
+}
+
+// Hold lets no further call leave, or lets calls leave again: what an operator
+// decided, and what the caller has made durable with [state.DeliveryTx.SetPaused]
+// before. It returns once it holds; calls in flight go on. A Deliverer that has
+// stopped, or is disabled, leaves nothing to do.
+func (d *Deliverer) Hold(ctx context.Context, hold bool) error {
+	told := decision{hold: hold, done: make(chan struct{})}
+	select {
+	case d.holds <- told:
+		<-told.done
+		return nil
+	case <-d.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// decision is what an operator decided; done is closed once it holds.
+type decision struct {
+	hold bool
+	done chan struct{}
 }
 
 // Ping returns once the book-keeping has come around, with all that had ended

@@ -39,11 +39,17 @@ type gate struct {
 	interval time.Duration
 	probeAt  time.Time
 	probe    string // delivery id of the probing call in flight
+
+	// held: an operator paused delivery. It goes beside the state, which a call in
+	// flight may still change.
+	held bool
 }
 
 // allow is how many calls may leave now.
 func (g *gate) allow(now time.Time) int {
 	switch {
+	case g.held:
+		return 0
 	case g.state == gateOpen:
 		return math.MaxInt
 	case g.state == gateDisabled, g.probe != "", now.Before(g.probeAt):
@@ -132,7 +138,7 @@ func succeeded(r ghl.Result) bool {
 // opensAt is when the gate will next let a call through, if it is waiting for
 // that alone; else zero.
 func (g *gate) opensAt() time.Time {
-	if g.state == gateOpen || g.state == gateDisabled || g.probe != "" {
+	if g.held || g.state == gateOpen || g.state == gateDisabled || g.probe != "" {
 		return time.Time{}
 	}
 	return g.probeAt

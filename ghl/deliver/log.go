@@ -26,6 +26,8 @@ const (
 	msgPaused     = "delivery is paused until this is mended; it is probed meanwhile"
 	msgTripped    = "GHL does not answer; delivery waits and probes"
 	msgThrottled  = "GHL asked for a break; delivery waits"
+	msgHeld       = "delivery is paused by an operator; what is wanted is kept"
+	msgResumed    = "delivery goes on: an operator resumed it"
 	msgOpened     = "delivery goes on"
 	msgStoreFails = "delivery cannot use the state; nothing is sent until it works again"
 	msgStoreWorks = "delivery can use the state again"
@@ -52,6 +54,9 @@ const (
 func (d *Deliverer) logStart() {
 	if d.o.Disabled {
 		d.log.Warn(msgDisabled)
+	}
+	if d.books.gate.held {
+		d.log.Warn(msgHeld)
 	}
 }
 

@@ -17,11 +17,14 @@ const (
 // Disabled is the word of Status for delivery that is switched off.
 const Disabled = "Webhook disabled"
 
+// CodeOperator is Status.PauseReason where an operator paused delivery.
+const CodeOperator = "OPERATOR"
+
 // Status is how delivery stands.
 type Status struct {
 	Enabled bool
-	// Paused: GHL does not let us in or the workflow is inactive; PauseReason is
-	// the code, see ghl.Explain.
+	// Paused: GHL does not let us in or the workflow is inactive, and PauseReason is
+	// the code, see ghl.Explain; or an operator paused delivery (CodeOperator).
 	Paused      bool
 	PauseReason string
 	// Breaker is one of the Breaker constants. ThrottledUntil is set while GHL
@@ -111,6 +114,10 @@ func (g *gate) status(enabled bool) Status {
 	case gateThrottled:
 		s.ThrottledUntil = g.probeAt
 		s.Detail = "GHL asked for a break. " + ghl.Explain(g.code)
+	}
+	if g.held {
+		s.Paused, s.PauseReason = true, CodeOperator
+		s.Detail = "An operator paused delivery; 'ghlsync resume' lets it go on."
 	}
 	return s
 }

@@ -111,6 +111,18 @@ func (c *Client) Do(ctx context.Context, v operate.Verb, s operate.Selection) (o
 	return r, err
 }
 
+// SetPaused is Service.SetPaused.
+func (c *Client) SetPaused(ctx context.Context, pause bool) (p operate.Pause, err error) {
+	path := "/api/v1/delivery/resume"
+	if pause {
+		path = "/api/v1/delivery/pause"
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	err = c.ask(ctx, http.MethodPost, path, nil, &p)
+	return p, err
+}
+
 func positive(n int) string {
 	if n == 0 {
 		return ""

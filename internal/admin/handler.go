@@ -36,6 +36,8 @@ func newHandler(service *Service, token string, log *slog.Logger) http.Handler {
 	for _, v := range []operate.Verb{operate.Retry, operate.Release, operate.Drop} {
 		mux.HandleFunc("POST /api/v1/mappings/"+string(v), g.wrap(h.do(v)))
 	}
+	mux.HandleFunc("POST /api/v1/delivery/pause", g.wrap(h.pause(true)))
+	mux.HandleFunc("POST /api/v1/delivery/resume", g.wrap(h.pause(false)))
 	mux.HandleFunc("/", g.wrap(h.nothing))
 	return http.NewCrossOriginProtection().Handler(mux)
 }
@@ -105,6 +107,13 @@ func (h *handler) do(v operate.Verb) http.HandlerFunc {
 			h.log.Info("operator changed mappings", slog.String(logging.Operation, string(v)), slog.Int(logging.Count, report.Done))
 		}
 		h.answer(w, r, report, err)
+	}
+}
+
+func (h *handler) pause(pause bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		p, err := h.service.SetPaused(r.Context(), pause)
+		h.answer(w, r, p, err)
 	}
 }
 

@@ -155,6 +155,8 @@ func (h hanging) Do(ctx context.Context, _ operate.Verb, _ operate.Selection) (o
 	return operate.Report{}, ctx.Err()
 }
 
+func (h hanging) SetPaused(context.Context, bool) (operate.Pause, error) { return operate.Pause{}, nil }
+
 func TestStopCutsWhatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	h := hanging{begun: make(chan struct{}), ended: make(chan struct{})}

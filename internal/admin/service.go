@@ -13,6 +13,7 @@ import (
 // Operator does what an operator asks of mappings. See operate.Operator.
 type Operator interface {
 	Do(ctx context.Context, v operate.Verb, s operate.Selection) (operate.Report, error)
+	SetPaused(ctx context.Context, pause bool) (operate.Pause, error)
 }
 
 // SlotSource asks Postgres about the replication slot.
@@ -88,7 +89,14 @@ func (s *Service) readState(ctx context.Context, d *Status) error {
 		return err
 	}
 	last, err := s.State.LastAttempt(ctx)
+	if err != nil {
+		return err
+	}
 	d.Delivery.LastSyncAttempt = moment(last)
+	paused, err := s.State.PausedAt(ctx)
+	if !paused.IsZero() {
+		d.Delivery.pausedByOperator(paused)
+	}
 	return err
 }
 
@@ -214,4 +222,12 @@ func (s *Service) Do(ctx context.Context, v operate.Verb, sel operate.Selection)
 		return operate.Report{Refused: []operate.Refusal{}}, fmt.Errorf("%w: nothing can be changed here", ErrRequest)
 	}
 	return s.Operator.Do(ctx, v, sel)
+}
+
+// SetPaused pauses delivery, or lets it go on.
+func (s *Service) SetPaused(ctx context.Context, pause bool) (operate.Pause, error) {
+	if s.Operator == nil {
+		return operate.Pause{}, fmt.Errorf("%w: nothing can be changed here", ErrRequest)
+	}
+	return s.Operator.SetPaused(ctx, pause)
 }

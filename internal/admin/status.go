@@ -91,8 +91,9 @@ type Delivery struct {
 	Enabled bool `json:"enabled"`
 	Paused  bool `json:"paused"`
 	// PauseReason is a code; Detail a sentence about whatever is wrong.
-	PauseReason string `json:"pause_reason,omitempty"`
-	Detail      string `json:"detail,omitempty"`
+	PauseReason string     `json:"pause_reason,omitempty"`
+	PausedSince *time.Time `json:"paused_since,omitempty"` // by an operator
+	Detail      string     `json:"detail,omitempty"`
 	// Breaker is closed, open or half-open; "unknown" without a daemon.
 	Breaker         string     `json:"breaker"`
 	NextProbe       *time.Time `json:"next_probe,omitempty"`
@@ -101,6 +102,18 @@ type Delivery struct {
 	InFlight        int        `json:"in_flight"`
 	// StoreFailing: the ends of calls cannot be recorded.
 	StoreFailing bool `json:"store_failing,omitempty"`
+}
+
+// PausedByOperator is Delivery.PauseReason where an operator paused delivery.
+const PausedByOperator = "OPERATOR"
+
+// pausedByOperator overrules whatever else delivery waits for: without the
+// operator's word nothing leaves, however well GHL is. The word is in the state,
+// so it is known without a daemon too.
+func (d *Delivery) pausedByOperator(since time.Time) {
+	d.Paused, d.PauseReason, d.PausedSince = true, PausedByOperator, moment(since)
+	d.Detail = "an operator paused it; 'ghlsync resume' lets it go on"
+	d.NextProbe = nil
 }
 
 // BreakerUnknown is Delivery.Breaker where nothing delivers.

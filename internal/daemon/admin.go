@@ -18,7 +18,7 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 		State:    d.store,
 		SlotName: d.cfg.CDC.Slot,
 		Slots:    slotinfo.New(d.cfg.Sentra.DatabaseURL.Reveal(), d.cfg.CDC.Slot),
-		Operator: operate.New(d.store, time.Now, d.deliverer.Wake),
+		Operator: operate.New(d.store, time.Now, d.deliverer),
 		Live:     live{d},
 		Version:  version.Read().Version,
 	}

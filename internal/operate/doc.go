@@ -1,5 +1,5 @@
 // Package operate does what operators ask of mappings: try failed ones again,
-// let held retractions go out, or give them up.
+// let held retractions go out, or give them up; and pauses delivery as a whole.
 //
 // The rules are package state's ([state.Mapping.Retry], Release and Drop); this
 // package finds the rows, applies the rule and saves, a page a transaction. The

@@ -74,6 +74,16 @@ func (s Selection) Check(v Verb) error {
 type Store interface {
 	// Begin waits for its turn; what is committed survives a crash.
 	Begin(ctx context.Context) (state.Tx, error)
+	// PausedAt is when delivery was paused; zero while it is not paused.
+	PausedAt(ctx context.Context) (time.Time, error)
+}
+
+// Delivery is what runs on the same store.
+type Delivery interface {
+	// Wake says that something may be due.
+	Wake()
+	// Hold lets no further call leave, or lets calls leave again.
+	Hold(ctx context.Context, hold bool) error
 }
 
 // Operator does it.
@@ -81,18 +91,20 @@ type Operator struct {
 	store Store
 	now   func() time.Time
 	wake  func()
+	hold  func(context.Context, bool) error
 }
 
-// New makes an Operator on a store that is open for writing. wake tells delivery
-// that something may be due; nil where nothing delivers.
-func New(store Store, now func() time.Time, wake func()) *Operator {
-	if wake == nil {
-		wake = func() {}
-	}
-	return &Operator{
-		store: store, wake: wake,
+// New makes an Operator on a store that is open for writing. delivery is nil where
+// nothing delivers.
+func New(store Store, now func() time.Time, delivery Delivery) *Operator {
+	o := &Operator{
+		store: store, wake: func() {}, hold: func(context.Context, bool) error { return nil },
 		now: func() time.Time { return now().UTC().Truncate(time.Microsecond) },
 	}
+	if delivery != nil {
+		o.wake, o.hold = delivery.Wake, delivery.Hold
+	}
+	return o
 }
 
 const page = 200

@@ -25,12 +25,21 @@ type rig struct {
 	t     *testing.T
 	store *sqlite.Store
 	wakes int
+	holds []bool
+}
+
+// Wake and Hold count what delivery is told.
+func (r *rig) Wake() { r.wakes++ }
+
+func (r *rig) Hold(_ context.Context, hold bool) error {
+	r.holds = append(r.holds, hold)
+	return nil
 }
 
 func newRig(t *testing.T, rows ...*state.Mapping) *rig {
 	t.Helper()
 	r := &rig{t: t, store: mappingtest.Store(t, mappingtest.Path(t), rows...)}
-	r.Operator = New(r.store, func() time.Time { return now }, func() { r.wakes++ })
+	r.Operator = New(r.store, func() time.Time { return now }, r)
 	return r
 }
 

@@ -109,6 +109,21 @@ func checkSchema(ctx context.Context, db *sql.DB, path string) error {
 	return nil
 }
 
+// checkCurrent is for those who only read: they cannot bring a file up to date.
+func checkCurrent(ctx context.Context, path string) (err error) {
+	db := openDB(readerDSN(path, Options{}), 1)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	current, err := schemaVersion(ctx, db)
+	if err != nil {
+		return damaged(path, fmt.Errorf("read the state's schema version: %w", err))
+	}
+	if current < latestSchema {
+		return fmt.Errorf("%s has schema %d of an older ghlsync, this program reads %d: start the daemon, which brings it up to date",
+			path, current, latestSchema)
+	}
+	return nil
+}
+
 func checkPages(ctx context.Context, db *sql.DB, path string) error {
 	info, err := os.Stat(path)
 	if err != nil {

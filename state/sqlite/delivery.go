@@ -76,6 +76,17 @@ func attempts(ctx context.Context, q queryer, id state.EventID, limit int) (_ []
 	return out, rows.Err()
 }
 
+// SetPaused implements state.DeliveryTx.
+func (t *tx) SetPaused(ctx context.Context, at time.Time) error {
+	if at.IsZero() {
+		_, err := t.exec(ctx, "end the pause", "DELETE FROM delivery_pause")
+		return err
+	}
+	_, err := t.exec(ctx, "record the pause", `INSERT INTO delivery_pause (id, paused_at) VALUES (1, $1)
+		ON CONFLICT (id) DO UPDATE SET paused_at = excluded.paused_at`, at.UnixMicro())
+	return err
+}
+
 // Retire implements state.DeliveryTx.
 func (t *tx) Retire(ctx context.Context, id state.EventID, appointmentID string, at time.Time) error {
 	_, err := t.exec(ctx, "retire an appointment", `INSERT INTO retired_appointments

@@ -141,6 +141,9 @@ func OpenReadOnly(ctx context.Context, path string) (*Reader, error) {
 	if err := check(ctx, path); err != nil {
 		return nil, err
 	}
+	if err := checkCurrent(ctx, path); err != nil {
+		return nil, err
+	}
 	return &Reader{path: path, db: openDB(readerDSN(path, Options{}), readers)}, nil
 }
 

@@ -69,6 +69,13 @@ func (r *Reader) LastAttempt(ctx context.Context) (time.Time, error) {
 	return toTime(us), r.fail("read the last attempt", err)
 }
 
+// PausedAt implements state.Reader.
+func (r *Reader) PausedAt(ctx context.Context) (time.Time, error) {
+	var us sql.NullInt64
+	err := r.db.QueryRowContext(ctx, "SELECT max(paused_at) FROM delivery_pause").Scan(&us)
+	return toTime(us), r.fail("read whether delivery is paused", err)
+}
+
 // Attempts implements state.Reader.
 func (r *Reader) Attempts(ctx context.Context, id state.EventID, limit int) ([]state.Attempt, error) {
 	a, err := attempts(ctx, r.db, id, limit)
