@@ -190,7 +190,7 @@ func TestNoStateIsMadeByACommand(t *testing.T) {
 
 func TestPauseAndResume(t *testing.T) {
 	t.Parallel()
-	places(t, everyKind, func(t *testing.T, p place) {
+	places(t, everyKind, func(_ *testing.T, p place) {
 		p.expect(0, []string{"resume"}, "not paused")
 		p.expect(0, []string{"pause"}, "is paused")
 		p.expect(0, []string{"pause", "--json"}, `"paused": true`, `"changed": false`)
