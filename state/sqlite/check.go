@@ -39,8 +39,16 @@ func prepare(ctx context.Context, path string) error {
 	if err := check(ctx, path); err != nil {
 		return err
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return fmt.Errorf("keep the state file private: %w", err)
+	return keepPrivate(path)
+}
+
+// keepPrivate also covers the files beside it, which the check may have made with
+// the mode that the file had.
+func keepPrivate(path string) error {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Chmod(path+suffix, 0o600); err != nil && (suffix == "" || !errors.Is(err, fs.ErrNotExist)) {
+			return fmt.Errorf("keep the state file private: %w", err)
+		}
 	}
 	return nil
 }
