@@ -17,7 +17,10 @@ import (
 type watched struct {
 	Health  string   `json:"health"`
 	Reasons []string `json:"reasons"`
-	Canary  *struct {
+	Daemon  struct {
+		Phase string `json:"phase"`
+	} `json:"daemon"`
+	Canary *struct {
 		RoundTripMS    *float64 `json:"round_trip_ms"`
 		WaitingSeconds *float64 `json:"waiting_seconds"`
 	} `json:"canary"`
@@ -27,6 +30,8 @@ type watched struct {
 		WALLeftSeconds    *int64 `json:"wal_left_seconds"`
 	} `json:"slot"`
 }
+
+func (w watched) phase() string { return w.Daemon.Phase }
 
 func (r *rig) watched() (w watched) {
 	r.t.Helper()
