@@ -188,10 +188,20 @@ func TestPruning(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
-	r.change(r.present("gone", "Session A"), r.present("stays", "Session A"))
-	r.awaitSettled("gone", "stays")
+	ids := []string{"gone", "released", "dropped", "held", "stays"}
+	for _, id := range ids {
+		r.change(r.present(id, "Session A"))
+	}
+	r.awaitSettled(ids...)
 	r.change(r.absent("gone"))
 	r.awaitSettled("gone")
+	r.retractUnderFuse(1, "released", "dropped", "held")
+	r.edit([]state.EventID{"released", "dropped"}, func(rows map[state.EventID]*state.Mapping, now time.Time) {
+		if !rows["released"].Release(now) || !rows["dropped"].Drop(now) {
+			t.Error("they were not held")
+		}
+	})
+	r.awaitSettled("released", "dropped")
 	for _, c := range []struct {
 		later                 time.Duration
 		tombstone, auditLines bool
@@ -207,7 +217,12 @@ func TestPruning(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return (r.row("gone") != nil) == c.tombstone && (len(lines) > 0) == c.auditLines && r.row("stays") != nil
+			return (r.row("gone") != nil) == c.tombstone && (r.row("released") != nil) == c.tombstone && (len(lines) > 0) == c.auditLines
 		})
+		for _, id := range []string{"stays", "dropped", "held"} {
+			if r.row(id) == nil {
+				t.Errorf("after %s the row of event %q is gone", c.later, id)
+			}
+		}
 	}
 }
