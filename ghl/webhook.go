@@ -123,6 +123,7 @@ func (w *Webhook) newRequest(ctx context.Context, r Request) *http.Request {
 		Header: http.Header{
 			"Content-Type":      {"application/json"},
 			"Accept":            {"application/json"},
+			"Accept-Encoding":   {"identity"}, // without a word a server may pack its answer
 			"User-Agent":        {w.agent},
 			"Idempotency-Key":   {r.DeliveryID},
 			"X-Sentra-Delivery": {r.DeliveryID},

@@ -1,6 +1,7 @@
 package ghl_test
 
 import (
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -134,6 +135,26 @@ func TestHeaders(t *testing.T) {
 	if r.Method != http.MethodPost || r.RequestURI != "/hooks/a/webhook-trigger/b?x=1" || r.ContentLength != int64(len(req.Body)) {
 		t.Errorf("%s %s, length %d", r.Method, r.RequestURI, r.ContentLength)
 	}
+}
+
+// A relay that packs whatever its caller does not refuse to unpack must not hide
+// a failure from us: unread, it would count as delivered.
+func TestAnswerIsNotCompressed(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		const failure = `{"success":false,"error_code":"CONTACT_NOT_FOUND"}`
+		if r.Header.Get("Accept-Encoding") == "identity" {
+			_, _ = io.WriteString(w, failure) // the client's side tells
+			return
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		packed := gzip.NewWriter(w)
+		_, _ = io.WriteString(packed, failure)
+		_ = packed.Close()
+	}))
+	t.Cleanup(server.Close)
+	res := newWebhook(t, ghl.WebhookOptions{URL: server.URL}).Send(t.Context(), request(ghl.Created, "e1", "d1"))
+	expect(t, res, ghl.Result{Outcome: ghl.Permanent, Code: "CONTACT_NOT_FOUND", HTTPStatus: 200})
 }
 
 // rawServer answers the first request of each connection with answer and
