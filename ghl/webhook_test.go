@@ -234,6 +234,7 @@ func TestAnswersThatAreNotWhole(t *testing.T) {
 		"length not met":    {"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}", ghl.Result{Outcome: ghl.Unknown, Code: "TIMEOUT", HTTPStatus: 200, MaybeActed: true}},
 		"bad chunk":         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ghl.Result{Outcome: ghl.Unknown, Code: "CONNECTION_LOST", HTTPStatus: 200, MaybeActed: true}},
 		"no HTTP":           {"220 mail.example ESMTP ready\r\n", ghl.Result{Outcome: ghl.Unknown, Code: "MALFORMED_ANSWER", MaybeActed: true}},
+		"endless header":    {"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 70<<10) + "\r\nContent-Length: 2\r\n\r\n{}", ghl.Result{Outcome: ghl.Unknown, Code: "CONNECTION_LOST", MaybeActed: true}},
 		"header only begun": {"HTTP/1.1 200 OK\r\nContent-", ghl.Result{Outcome: ghl.Unknown, Code: "TIMEOUT", MaybeActed: true}},
 		"switch":            {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", ghl.Result{Outcome: ghl.Unknown, Code: "MALFORMED_ANSWER", HTTPStatus: 101, MaybeActed: true}},
 		"refusal cut":       {"HTTP/1.1 503 No\r\nContent-Length: 50\r\nRetry-After: 3\r\n\r\n{}", ghl.Result{Outcome: ghl.Retry, Code: "HTTP_503", HTTPStatus: 503, RetryAfter: 3 * time.Second}},
@@ -286,24 +287,43 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 }
 
+// Four calls at once, again and again, need four connections in all.
 func TestConcurrencyKeepsAsManyConnections(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(t)
-	w := newWebhook(t, ghl.WebhookOptions{URL: s.WebhookURL(), Concurrency: 4})
-	var sent sync.WaitGroup
-	for worker := range 4 {
-		sent.Go(func() {
-			for i := range 25 {
-				id := fmt.Sprintf("e%d-%d", worker, i)
-				if res := w.Send(t.Context(), request(ghl.Created, id, id)); res.Outcome != ghl.Delivered {
+	const concurrency, rounds = 4, 5
+	var opened atomic.Int32
+	arrived, pass := make(chan struct{}), make(chan struct{})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-pass
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	w := newWebhook(t, ghl.WebhookOptions{URL: server.URL, Concurrency: concurrency})
+	for round := range rounds {
+		var sent sync.WaitGroup
+		for i := range concurrency {
+			sent.Go(func() {
+				if res := w.Send(t.Context(), request(ghl.Created, "e1", fmt.Sprintf("d%d-%d", round, i))); res.Outcome != ghl.Delivered {
 					t.Errorf("%+v", res)
 				}
-			}
-		})
+			})
+		}
+		for range concurrency {
+			<-arrived
+		}
+		for range concurrency {
+			pass <- struct{}{}
+		}
+		sent.Wait()
 	}
-	sent.Wait()
-	if stats := s.Stats(); stats.Live != 100 || stats.Doubles != 0 || stats.MaxInFlight > 4 {
-		t.Errorf("%+v", stats)
+	if n := opened.Load(); n != concurrency {
+		t.Errorf("%d connections, want %d", n, concurrency)
 	}
 }
 
