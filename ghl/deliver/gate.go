@@ -109,10 +109,11 @@ func (g *gate) close(now time.Time, why gateState, code string) (changed bool) {
 	return true
 }
 
-// count feeds the breaker: any status from 200 to 499 proves that GHL is up.
+// count feeds the breaker: a complete answer with a status from 200 to 499 proves
+// that GHL is up.
 func (g *gate) count(r ghl.Result) {
 	switch {
-	case r.HTTPStatus >= 200 && r.HTTPStatus < 500:
+	case r.Outcome != ghl.Unknown && r.HTTPStatus >= 200 && r.HTTPStatus < 500:
 		g.failures = 0
 	case r.Outcome == ghl.Retry, r.Outcome == ghl.Unknown:
 		g.failures++

@@ -16,6 +16,7 @@ var (
 	refused     = ghl.Result{Outcome: ghl.Retry, Code: ghl.CodeConnectionRefused}
 	timedOut    = ghl.Result{Outcome: ghl.Unknown, Code: ghl.CodeTimeout, MaybeActed: true}
 	cut         = ghl.Result{Outcome: ghl.Unknown, Code: ghl.CodeInterrupted, MaybeActed: true}
+	cutAnswer   = ghl.Result{Outcome: ghl.Unknown, HTTPStatus: 200, Code: ghl.CodeTimeout, MaybeActed: true}
 	tooMany     = ghl.Result{Outcome: ghl.Retry, HTTPStatus: 429, Code: "HTTP_429"}
 	askedToWait = ghl.Result{Outcome: ghl.Retry, HTTPStatus: 429, Code: "HTTP_429", RetryAfter: 7 * time.Second}
 	inactive    = ghl.Result{Outcome: ghl.Paused, HTTPStatus: 200, Code: ghl.CodeWorkflowInactive}
@@ -46,6 +47,13 @@ func TestGate(t *testing.T) {
 			{at: 1, ends: &timedOut, changed: true, state: gateTripped, opensAt: 2},
 			{at: 1.9, state: gateTripped, opensAt: 2},
 			{at: 2, allow: 1, state: gateTripped, opensAt: 2},
+		},
+		"an answer that begins and does not end proves nothing": {
+			{ends: &cutAnswer, allow: -1},
+			{ends: &cutAnswer, allow: -1},
+			{ends: &cutAnswer, allow: -1},
+			{ends: &cutAnswer, allow: -1},
+			{ends: &cutAnswer, changed: true, state: gateTripped, opensAt: 1},
 		},
 		"an answer that proves GHL up resets the count": {
 			{ends: &refused, allow: -1},
