@@ -137,6 +137,25 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// GHL tells by headers how much of its rate is left.
+func TestRateHeaders(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]ghl.Result{
+		200: {Outcome: ghl.Delivered, HTTPStatus: 200, RetryAfter: 10 * time.Second},
+		429: {Outcome: ghl.Retry, Code: "HTTP_429", HTTPStatus: 429, RetryAfter: 10 * time.Second},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-RateLimit-Max", "100")
+			w.Header().Set("X-RateLimit-Remaining", "0")
+			w.Header().Set("X-RateLimit-Interval-Milliseconds", "10000")
+			w.Header().Set("Retry-After", "2") // the longer wait counts
+			w.WriteHeader(status)
+		}))
+		t.Cleanup(server.Close)
+		expect(t, newWebhook(t, ghl.WebhookOptions{URL: server.URL}).Send(t.Context(), request(ghl.Created, "e1", "d1")), want)
+	}
+}
+
 // A relay that packs whatever its caller does not refuse to unpack must not hide
 // a failure from us: unread, it would count as delivered.
 func TestAnswerIsNotCompressed(t *testing.T) {
