@@ -155,8 +155,21 @@ func (h hanging) Do(ctx context.Context, _ operate.Verb, _ operate.Selection) (o
 	return operate.Report{}, ctx.Err()
 }
 
+// A stop gives what runs a moment, even where its caller has all the time.
 func TestStopCutsWhatDoesNotEnd(t *testing.T) {
 	t.Parallel()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, ctx := range map[string]context.Context{"at once": gone, "after a moment": context.WithoutCancel(t.Context())} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testStopCuts(ctx, t)
+		})
+	}
+}
+
+func testStopCuts(ctx context.Context, t *testing.T) {
+	t.Helper()
 	h := hanging{begun: make(chan struct{}), ended: make(chan struct{})}
 	s := New(Options{
 		Addr: "127.0.0.1:0", Service: &Service{Live: Offline{}, Operator: h}, Log: slog.New(slog.DiscardHandler),
@@ -170,9 +183,7 @@ func TestStopCutsWhatDoesNotEnd(t *testing.T) {
 		asked <- err
 	}()
 	<-h.begun
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := s.Stop(gone); err != nil {
+	if err := s.Stop(ctx); err != nil {
 		t.Error(err)
 	}
 	<-h.ended
