@@ -107,7 +107,7 @@ func TestPathsAndMethods(t *testing.T) {
 	r.answers(http.StatusBadRequest, "payload", http.MethodGet, "/api/v1/mappings/x?payload=perhaps", "")
 	r.answers(http.StatusBadRequest, "attempts", http.MethodGet, "/api/v1/mappings/x?attempts=0", "")
 	_, _, header := r.ask(http.MethodGet, "/api/v1/status", "")
-	if header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(header.Get("Content-Type"), "application/json") {
+	if header.Get("Cache-Control") != "no-store" || header.Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(header.Get("Content-Type"), "application/json") {
 		t.Errorf("header %v", header)
 	}
 }
@@ -140,8 +140,18 @@ func TestStartAndStop(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := NewClient(s.Addr(), "").Status(t.Context()); !errors.Is(err, ErrUnreachable) {
+	_, err = NewClient(s.Addr(), "").Show(t.Context(), "event-1", Show{})
+	if !errors.Is(err, ErrUnreachable) || strings.Contains(err.Error(), "event-1") {
 		t.Errorf("after the stop: %v", err)
+	}
+}
+
+// No client can hold a connection, or the memory for its header, for ever.
+func TestConnectionsHaveBounds(t *testing.T) {
+	t.Parallel()
+	h := New(Options{Service: &Service{Live: Offline{}}, Log: slog.New(slog.DiscardHandler)}).http
+	if h.ReadHeaderTimeout <= 0 || h.ReadTimeout <= 0 || h.WriteTimeout <= 0 || h.IdleTimeout <= 0 || h.MaxHeaderBytes <= 0 {
+		t.Errorf("header %s, read %s, write %s, idle %s, header bytes %d", h.ReadHeaderTimeout, h.ReadTimeout, h.WriteTimeout, h.IdleTimeout, h.MaxHeaderBytes)
 	}
 }
 
