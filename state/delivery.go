@@ -98,9 +98,6 @@ func (m *Mapping) newCall(c Caller) {
 		Revision:   m.Revision,
 		Before:     m.GHL,
 	}
-	if op == Delete {
-		m.Call.Hash = ""
-	}
 }
 
 // Outcome is how a call ended.
