@@ -184,6 +184,23 @@ func TestStopWhileTheStoreFails(t *testing.T) {
 	r.wantClean()
 }
 
+// What one bite leaves is not left for the next hour.
+func TestPruningOfMany(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(r *rig) { r.o.Now = func() time.Time { return time.Now().Add(25 * time.Hour) } })
+	var all []state.Change
+	for i := range 1200 {
+		id := fmt.Sprint(i)
+		all = append(all, r.present(id, "Session A"), r.absent(id))
+	}
+	r.change(all...)
+	r.start()
+	r.await("all tombstones are gone", func() bool {
+		rows, err := r.store.List(t.Context(), state.Filter{Wanted: state.Absent}, "", 1)
+		return err == nil && len(rows) == 0
+	})
+}
+
 func TestPruning(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
