@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -109,6 +110,31 @@ func TestPathsAndMethods(t *testing.T) {
 	_, _, header := r.ask(http.MethodGet, "/api/v1/status", "")
 	if header.Get("Cache-Control") != "no-store" || header.Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(header.Get("Content-Type"), "application/json") {
 		t.Errorf("header %v", header)
+	}
+}
+
+// What goes wrong on our side is in the answer and in the log, which names the
+// kind of question and not the event.
+func TestOurOwnFailure(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s := New(Options{
+		Addr: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Service: &Service{StateError: errors.New("the state is damaged"), Live: Offline{}},
+	})
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, Server: s}
+	r.answers(http.StatusInternalServerError, `{"error":"the state is damaged","mend":"see the daemon's log"}`, http.MethodGet, "/api/v1/mappings/event-1", "")
+	if _, err := r.client("").Show(t.Context(), "event-1", Show{}); err == nil || err.Error() != "the state is damaged; see the daemon's log" {
+		t.Errorf("the client says %v", err)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if text := log.String(); strings.Count(text, "level=ERROR") != 2 || !strings.Contains(text, "{id...}") || strings.Contains(text, "event-1") {
+		t.Errorf("log: %s", text)
 	}
 }
 
