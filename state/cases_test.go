@@ -645,6 +645,21 @@ var cases = map[string]func(r *rig){
 		r.upsert("a")
 		r.settles()
 	},
+	"a row that cannot be translated while the last try of its create is in flight keeps its reason": func(r *rig) {
+		r.upsert("a")
+		for range state.MaxCreateTries - 1 {
+			r.begins(state.Create)
+			r.lost()
+			r.pass(settle)
+		}
+		r.begins(state.Create)
+		r.merge(untranslatable("client_missing"))
+		r.lost()
+		r.rests(state.Failed)
+		if r.m.Parked != "client_missing" || r.m.SyncError != "client_missing" {
+			r.Fatalf("parked as %q, error %q", r.m.Parked, r.m.SyncError)
+		}
+	},
 }
 
 func TestCases(t *testing.T) {

@@ -254,7 +254,7 @@ func (m *Mapping) impossible(r Result) {
 
 func (m *Mapping) ambiguous(r Result) {
 	m.doubt(r.SettlesAt)
-	if m.Call.Operation == Create && m.Wanted == Present && m.Call.Tries >= MaxCreateTries {
+	if m.Call.Operation == Create && m.Wanted == Present && m.Parked == "" && m.Call.Tries >= MaxCreateTries {
 		m.Parked = CodeOutcomeUnknown
 	}
 }
