@@ -427,9 +427,13 @@ var cases = map[string]func(r *rig){
 		r.delivered("")
 		r.pass(time.Second)
 		r.learns("ghl_1", true)
+		settles := r.m.UnsettledUntil
 		if call := r.begins(state.Delete); string(call.Body) != "delete  ghl_1" {
 			r.Fatalf("body is %q", call.Body)
 		}
+		r.delivered("")
+		r.waits(settles.Sub(r.now))
+		r.begins(state.Delete)
 		r.delivered("")
 		r.settles()
 	},
@@ -442,9 +446,56 @@ var cases = map[string]func(r *rig){
 		r.pass(time.Second)
 		r.learns("ghl_1", true)
 		r.delivered("")
+		r.waits(r.m.UnsettledUntil.Sub(r.now))
+		if call := r.begins(state.Delete); string(call.Body) != "delete  ghl_1" {
+			r.Fatalf("body is %q", call.Body)
+		}
+		r.delivered("")
+		r.settles()
+	},
+	"a callback at the moment a delete leaves: it may have come too early, too": func(r *rig) {
+		r.upsert("a")
+		r.begins(state.Create)
+		r.delivered("")
+		r.retract()
+		r.begins(state.Delete)
+		r.learns("ghl_1", true)
+		r.delivered("")
 		r.begins(state.Delete)
 		r.delivered("")
 		r.settles()
+	},
+	"a callback does not end the doubt about an update that a delete overtook": func(r *rig) {
+		r.upsert("a")
+		r.begins(state.Create)
+		r.delivered("")
+		r.upsert("b")
+		r.begins(state.Update)
+		r.lost()
+		settles := r.m.Call.SettlesAt
+		r.retract()
+		r.begins(state.Delete)
+		r.learns("ghl_1", true)
+		r.delivered("")
+		r.upsert("c")
+		r.waits(settles.Sub(r.now))
+		r.begins(state.Delete)
+		r.delivered("")
+		r.begins(state.Create)
+		r.delivered("ghl_2")
+		r.settles()
+	},
+	"a callback while a delete was refused: the next one names the appointment": func(r *rig) {
+		r.upsert("a")
+		r.begins(state.Create)
+		r.delivered("")
+		r.retract()
+		r.begins(state.Delete)
+		r.refused(false)
+		r.learns("ghl_1", true)
+		if call := r.begins(state.Delete); string(call.Body) != "delete  ghl_1" {
+			r.Fatalf("body is %q", call.Body)
+		}
 	},
 	"a callback for a settled tombstone": func(r *rig) {
 		r.upsert("a")
