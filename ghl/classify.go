@@ -14,6 +14,8 @@ type reply struct {
 	body       []byte
 	cut        bool   // body ends at the size limit
 	retryAfter string // the Retry-After header
+	remaining  string // the X-RateLimit-Remaining header
+	interval   string // the X-RateLimit-Interval-Milliseconds header
 }
 
 // classify turns an answer into a result. It is the one place where GHL's
@@ -28,7 +30,10 @@ type reply struct {
 //	other 4xx                 Permanent (or NotFound, where the body says so)
 //	anything else             Unknown
 func classify(op Operation, r reply, now time.Time) Result {
-	res := Result{HTTPStatus: r.status, RetryAfter: parseRetryAfter(r.retryAfter, now)}
+	res := Result{
+		HTTPStatus: r.status,
+		RetryAfter: max(parseRetryAfter(r.retryAfter, now), parseRateLimit(r.remaining, r.interval)),
+	}
 	switch {
 	case r.status >= 200 && r.status < 300:
 		classifySuccess(&res, op, decodeAnswer(r.body, r.cut))
@@ -108,4 +113,17 @@ func parseRetryAfter(header string, now time.Time) time.Duration {
 		wait = at.Sub(now)
 	}
 	return min(max(wait, 0), maxRetryAfter)
+}
+
+// parseRateLimit reads GHL's rate headers, which any answer may carry: when
+// nothing remains, the next call has to wait for as long as the interval lasts.
+func parseRateLimit(remaining, interval string) time.Duration {
+	if strings.TrimSpace(remaining) != "0" {
+		return 0
+	}
+	ms, err := strconv.ParseUint(strings.TrimSpace(interval), 10, 63)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(min(ms, uint64(maxRetryAfter/time.Millisecond))) * time.Millisecond
 }

@@ -132,6 +132,19 @@ func TestParseRetryAfter(t *testing.T) {
 	}
 }
 
+func TestParseRateLimit(t *testing.T) {
+	t.Parallel()
+	for headers, want := range map[[2]string]time.Duration{
+		{"0", "10000"}: 10 * time.Second, {" 0 ", " 250 "}: 250 * time.Millisecond, {"0", "99999999999999"}: time.Hour,
+		{"1", "10000"}: 0, {"", "10000"}: 0, {"-1", "10000"}: 0, {"none", "10000"}: 0,
+		{"0", ""}: 0, {"0", "-5"}: 0, {"0", "soon"}: 0, {"", ""}: 0,
+	} {
+		if got := parseRateLimit(headers[0], headers[1]); got != want {
+			t.Errorf("%q left, interval %q: %s, want %s", headers[0], headers[1], got, want)
+		}
+	}
+}
+
 func TestExplainKnowsEveryCode(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{
@@ -170,7 +183,7 @@ func FuzzClassify(f *testing.F) {
 	code := regexp.MustCompile(`\A[A-Z][A-Z0-9_]{0,63}\z`)
 	f.Fuzz(func(t *testing.T, status int, body []byte, retryAfter string, cut bool) {
 		for _, op := range []Operation{Created, Updated, Deleted} {
-			res := classify(op, reply{status, body, cut, retryAfter}, noon)
+			res := classify(op, reply{status: status, body: body, cut: cut, retryAfter: retryAfter}, noon)
 			if res.Code != "" && !code.MatchString(res.Code) {
 				t.Errorf("code %q", res.Code)
 			}

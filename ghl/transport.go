@@ -16,8 +16,7 @@ import (
 )
 
 // newTransport keeps to HTTP/1.1: a call has a connection to itself, so one
-// that breaks leaves one outcome unknown and not all that run. Answers are
-// taken uncompressed, so that the size limit is about what is received.
+// that breaks leaves one outcome unknown and not all that run.
 func newTransport(timeout time.Duration, concurrency int) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -30,7 +29,6 @@ func newTransport(timeout time.Duration, concurrency int) *http.Transport {
 		MaxIdleConns:           concurrency,
 		MaxIdleConnsPerHost:    concurrency,
 		IdleConnTimeout:        30 * time.Second, // below what servers use, so they seldom close under a request
-		DisableCompression:     true,
 		MaxResponseHeaderBytes: 64 << 10,
 		Protocols:              protocols,
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,24 @@ func TestNeverSent(t *testing.T) {
 	}
 	if n := plain.Stats().Requests; n != 0 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// A call has a connection to itself: HTTP/2, which shares one, is not offered.
+func TestHTTP2IsNotOffered(t *testing.T) {
+	t.Parallel()
+	offered := make(chan []string, 1)
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		offered <- hello.SupportedProtos
+		return nil, nil
+	}}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // nobody has signed the certificate
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	newWebhook(t, ghl.WebhookOptions{URL: server.URL}).Send(t.Context(), request(ghl.Created, "e1", "d1"))
+	if got := <-offered; slices.Contains(got, "h2") {
+		t.Errorf("offered %q", got)
 	}
 }
 

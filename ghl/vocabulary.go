@@ -108,7 +108,8 @@ type Result struct {
 	// a sentence for each.
 	Code string
 
-	// RetryAfter is what GHL asked for: from now, 0 when nothing, at most an hour.
+	// RetryAfter is the break that GHL asked for, whatever the outcome: from now, 0
+	// when none, at most an hour.
 	RetryAfter time.Duration
 
 	// MaybeActed tells that GHL may have done what was asked although it did

@@ -123,6 +123,7 @@ func (w *Webhook) newRequest(ctx context.Context, r Request) *http.Request {
 		Header: http.Header{
 			"Content-Type":      {"application/json"},
 			"Accept":            {"application/json"},
+			"Accept-Encoding":   {"identity"}, // without a word a server may pack its answer
 			"User-Agent":        {w.agent},
 			"Idempotency-Key":   {r.DeliveryID},
 			"X-Sentra-Delivery": {r.DeliveryID},
@@ -143,7 +144,12 @@ func (w *Webhook) newRequest(ctx context.Context, r Request) *http.Request {
 
 // readReply reads an answer up to the size limit. On an error status is set.
 func readReply(resp *http.Response) (reply, error) {
-	rep := reply{status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After")}
+	rep := reply{
+		status:     resp.StatusCode,
+		retryAfter: resp.Header.Get("Retry-After"),
+		remaining:  resp.Header.Get("X-RateLimit-Remaining"),
+		interval:   resp.Header.Get("X-RateLimit-Interval-Milliseconds"),
+	}
 	if resp.StatusCode < 200 {
 		// 101 hands over the raw connection, which has no end to read to.
 		return rep, nil

@@ -1,6 +1,7 @@
 package ghl_test
 
 import (
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -136,6 +137,45 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// GHL tells by headers how much of its rate is left.
+func TestRateHeaders(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]ghl.Result{
+		200: {Outcome: ghl.Delivered, HTTPStatus: 200, RetryAfter: 10 * time.Second},
+		429: {Outcome: ghl.Retry, Code: "HTTP_429", HTTPStatus: 429, RetryAfter: 10 * time.Second},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-RateLimit-Max", "100")
+			w.Header().Set("X-RateLimit-Remaining", "0")
+			w.Header().Set("X-RateLimit-Interval-Milliseconds", "10000")
+			w.Header().Set("Retry-After", "2") // the longer wait counts
+			w.WriteHeader(status)
+		}))
+		t.Cleanup(server.Close)
+		expect(t, newWebhook(t, ghl.WebhookOptions{URL: server.URL}).Send(t.Context(), request(ghl.Created, "e1", "d1")), want)
+	}
+}
+
+// A relay that packs whatever its caller does not refuse to unpack must not hide
+// a failure from us: unread, it would count as delivered.
+func TestAnswerIsNotCompressed(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		const failure = `{"success":false,"error_code":"CONTACT_NOT_FOUND"}`
+		if r.Header.Get("Accept-Encoding") == "identity" {
+			_, _ = io.WriteString(w, failure) // the client's side tells
+			return
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		packed := gzip.NewWriter(w)
+		_, _ = io.WriteString(packed, failure)
+		_ = packed.Close()
+	}))
+	t.Cleanup(server.Close)
+	res := newWebhook(t, ghl.WebhookOptions{URL: server.URL}).Send(t.Context(), request(ghl.Created, "e1", "d1"))
+	expect(t, res, ghl.Result{Outcome: ghl.Permanent, Code: "CONTACT_NOT_FOUND", HTTPStatus: 200})
+}
+
 // rawServer answers the first request of each connection with answer and
 // closes the connection at the next, without a word.
 type rawServer struct {
@@ -213,6 +253,7 @@ func TestAnswersThatAreNotWhole(t *testing.T) {
 		"length not met":    {"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}", ghl.Result{Outcome: ghl.Unknown, Code: "TIMEOUT", HTTPStatus: 200, MaybeActed: true}},
 		"bad chunk":         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ghl.Result{Outcome: ghl.Unknown, Code: "CONNECTION_LOST", HTTPStatus: 200, MaybeActed: true}},
 		"no HTTP":           {"220 mail.example ESMTP ready\r\n", ghl.Result{Outcome: ghl.Unknown, Code: "MALFORMED_ANSWER", MaybeActed: true}},
+		"endless header":    {"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 70<<10) + "\r\nContent-Length: 2\r\n\r\n{}", ghl.Result{Outcome: ghl.Unknown, Code: "CONNECTION_LOST", MaybeActed: true}},
 		"header only begun": {"HTTP/1.1 200 OK\r\nContent-", ghl.Result{Outcome: ghl.Unknown, Code: "TIMEOUT", MaybeActed: true}},
 		"switch":            {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", ghl.Result{Outcome: ghl.Unknown, Code: "MALFORMED_ANSWER", HTTPStatus: 101, MaybeActed: true}},
 		"refusal cut":       {"HTTP/1.1 503 No\r\nContent-Length: 50\r\nRetry-After: 3\r\n\r\n{}", ghl.Result{Outcome: ghl.Retry, Code: "HTTP_503", HTTPStatus: 503, RetryAfter: 3 * time.Second}},
@@ -265,24 +306,43 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 }
 
+// Four calls at once, again and again, need four connections in all.
 func TestConcurrencyKeepsAsManyConnections(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(t)
-	w := newWebhook(t, ghl.WebhookOptions{URL: s.WebhookURL(), Concurrency: 4})
-	var sent sync.WaitGroup
-	for worker := range 4 {
-		sent.Go(func() {
-			for i := range 25 {
-				id := fmt.Sprintf("e%d-%d", worker, i)
-				if res := w.Send(t.Context(), request(ghl.Created, id, id)); res.Outcome != ghl.Delivered {
+	const concurrency, rounds = 4, 5
+	var opened atomic.Int32
+	arrived, pass := make(chan struct{}), make(chan struct{})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-pass
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	w := newWebhook(t, ghl.WebhookOptions{URL: server.URL, Concurrency: concurrency})
+	for round := range rounds {
+		var sent sync.WaitGroup
+		for i := range concurrency {
+			sent.Go(func() {
+				if res := w.Send(t.Context(), request(ghl.Created, "e1", fmt.Sprintf("d%d-%d", round, i))); res.Outcome != ghl.Delivered {
 					t.Errorf("%+v", res)
 				}
-			}
-		})
+			})
+		}
+		for range concurrency {
+			<-arrived
+		}
+		for range concurrency {
+			pass <- struct{}{}
+		}
+		sent.Wait()
 	}
-	sent.Wait()
-	if stats := s.Stats(); stats.Live != 100 || stats.Doubles != 0 || stats.MaxInFlight > 4 {
-		t.Errorf("%+v", stats)
+	if n := opened.Load(); n != concurrency {
+		t.Errorf("%d connections, want %d", n, concurrency)
 	}
 }
 

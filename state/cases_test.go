@@ -13,8 +13,15 @@ var cases = map[string]func(r *rig){
 	"create, update, delete": func(r *rig) {
 		r.synced("a")
 		r.upsert("b")
+		r.pass(time.Minute)
 		r.begins(state.Update)
+		if r.m.LastAttempt != r.now {
+			r.Fatalf("the last attempt was at %s, it is %s", r.m.LastAttempt, r.now)
+		}
 		r.delivered("")
+		if r.m.GHLAt != r.now || r.m.UpdatedAt != r.now {
+			r.Fatalf("known at %s, updated at %s, it is %s", r.m.GHLAt, r.m.UpdatedAt, r.now)
+		}
 		if r.m.AppointmentID != "ghl_1" {
 			r.Fatalf("an answer without an id left %q", r.m.AppointmentID)
 		}
@@ -356,6 +363,21 @@ var cases = map[string]func(r *rig){
 		r.upsert("b")
 		r.begins(state.Update)
 	},
+	"the fuse does not hold a delete that is in flight, nor what an operator decided": func(r *rig) {
+		r.synced("a")
+		r.retract()
+		r.begins(state.Delete)
+		r.holds(false)
+		r.refused(false)
+		r.holds(true)
+		r.m.Release(r.now)
+		r.holds(false)
+		r.upsert("b")
+		r.retract()
+		r.hold()
+		r.m.Drop(r.now)
+		r.holds(false)
+	},
 	"a retraction held while a call is in flight": func(r *rig) {
 		r.upsert("a")
 		r.begins(state.Create)
@@ -405,9 +427,13 @@ var cases = map[string]func(r *rig){
 		r.delivered("")
 		r.pass(time.Second)
 		r.learns("ghl_1", true)
+		settles := r.m.UnsettledUntil
 		if call := r.begins(state.Delete); string(call.Body) != "delete  ghl_1" {
 			r.Fatalf("body is %q", call.Body)
 		}
+		r.delivered("")
+		r.waits(settles.Sub(r.now))
+		r.begins(state.Delete)
 		r.delivered("")
 		r.settles()
 	},
@@ -420,9 +446,56 @@ var cases = map[string]func(r *rig){
 		r.pass(time.Second)
 		r.learns("ghl_1", true)
 		r.delivered("")
+		r.waits(r.m.UnsettledUntil.Sub(r.now))
+		if call := r.begins(state.Delete); string(call.Body) != "delete  ghl_1" {
+			r.Fatalf("body is %q", call.Body)
+		}
+		r.delivered("")
+		r.settles()
+	},
+	"a callback at the moment a delete leaves: it may have come too early, too": func(r *rig) {
+		r.upsert("a")
+		r.begins(state.Create)
+		r.delivered("")
+		r.retract()
+		r.begins(state.Delete)
+		r.learns("ghl_1", true)
+		r.delivered("")
 		r.begins(state.Delete)
 		r.delivered("")
 		r.settles()
+	},
+	"a callback does not end the doubt about an update that a delete overtook": func(r *rig) {
+		r.upsert("a")
+		r.begins(state.Create)
+		r.delivered("")
+		r.upsert("b")
+		r.begins(state.Update)
+		r.lost()
+		settles := r.m.Call.SettlesAt
+		r.retract()
+		r.begins(state.Delete)
+		r.learns("ghl_1", true)
+		r.delivered("")
+		r.upsert("c")
+		r.waits(settles.Sub(r.now))
+		r.begins(state.Delete)
+		r.delivered("")
+		r.begins(state.Create)
+		r.delivered("ghl_2")
+		r.settles()
+	},
+	"a callback while a delete was refused: the next one names the appointment": func(r *rig) {
+		r.upsert("a")
+		r.begins(state.Create)
+		r.delivered("")
+		r.retract()
+		r.begins(state.Delete)
+		r.refused(false)
+		r.learns("ghl_1", true)
+		if call := r.begins(state.Delete); string(call.Body) != "delete  ghl_1" {
+			r.Fatalf("body is %q", call.Body)
+		}
 	},
 	"a callback for a settled tombstone": func(r *rig) {
 		r.upsert("a")
@@ -437,6 +510,9 @@ var cases = map[string]func(r *rig){
 		r.begins(state.Create)
 		r.impossible()
 		r.rests(state.Failed)
+		if err := r.m.Begin(r.now, r.caller()); !errors.Is(err, state.ErrNothingDue) {
+			r.Fatalf("a parked event begins: %v", err)
+		}
 		if r.upsert("a"); r.m.Status() != state.Failed {
 			r.Fatalf("the same content is tried again")
 		}
@@ -459,8 +535,12 @@ var cases = map[string]func(r *rig){
 		r.upsert("a")
 		r.begins(state.Create)
 		r.impossible()
+		r.pass(time.Minute)
 		if !r.m.Retry(r.now) || r.m.Retry(r.now) {
 			r.Fatalf("retry is for parked ones")
+		}
+		if r.m.Attempts != 0 || r.m.UpdatedAt != r.now {
+			r.Fatalf("%d attempts, updated at %s, it is %s", r.m.Attempts, r.m.UpdatedAt, r.now)
 		}
 		r.begins(state.Create)
 		r.delivered("ghl_1")
@@ -494,10 +574,45 @@ var cases = map[string]func(r *rig){
 			r.Fatalf("parked as %q", r.m.Parked)
 		}
 		r.m.Retry(r.now)
+		for i := range state.MaxCreateTries - 1 {
+			r.begins(state.Create)
+			r.repeated(0, state.MaxCreateTries+i)
+			r.lost()
+			r.waits(r.m.NextAttempt.Sub(r.now))
+		}
 		r.begins(state.Create)
-		r.repeated(0, state.MaxCreateTries)
 		r.delivered("ghl_1")
 		r.settles()
+	},
+	"only creates are given up": func(r *rig) {
+		r.synced("a")
+		for _, want := range []state.Operation{state.Update, state.Delete} {
+			if want == state.Update {
+				r.upsert("b")
+			} else {
+				r.retract()
+			}
+			for range 3 * state.MaxCreateTries {
+				r.begins(want)
+				r.lost()
+				r.waits(settle - time.Millisecond)
+			}
+			r.begins(want)
+			r.delivered("")
+			r.settles()
+		}
+	},
+	"deleted while the last try of its create is in flight, and that is lost: not given up": func(r *rig) {
+		r.upsert("a")
+		for range state.MaxCreateTries - 1 {
+			r.begins(state.Create)
+			r.lost()
+			r.pass(settle)
+		}
+		r.begins(state.Create)
+		r.retract()
+		r.lost()
+		r.begins(state.Delete)
 	},
 	"refusals do not use up the repetitions of a create": func(r *rig) {
 		r.upsert("a")
@@ -514,7 +629,7 @@ var cases = map[string]func(r *rig){
 		r.upsert("a")
 		r.begins(state.Create)
 		r.refused(false)
-		r.waits(r.m.NextAttempt.Sub(r.now))
+		r.waits(time.Second - time.Millisecond)
 		r.begins(state.Create)
 		r.repeated(0, 1)
 		if r.m.Attempts != 2 {
@@ -581,6 +696,21 @@ var cases = map[string]func(r *rig){
 		r.upsert("a")
 		r.settles()
 	},
+	"a row that cannot be translated while the last try of its create is in flight keeps its reason": func(r *rig) {
+		r.upsert("a")
+		for range state.MaxCreateTries - 1 {
+			r.begins(state.Create)
+			r.lost()
+			r.pass(settle)
+		}
+		r.begins(state.Create)
+		r.merge(untranslatable("client_missing"))
+		r.lost()
+		r.rests(state.Failed)
+		if r.m.Parked != "client_missing" || r.m.SyncError != "client_missing" {
+			r.Fatalf("parked as %q, error %q", r.m.Parked, r.m.SyncError)
+		}
+	},
 }
 
 func TestCases(t *testing.T) {
@@ -603,7 +733,12 @@ func (r *rig) learns(id string, news bool) {
 // hold is what the fuse does.
 func (r *rig) hold() {
 	r.Helper()
-	if !state.HoldRetraction(r.m, r.now) {
-		r.Fatalf("the fuse cannot hold the row")
+	r.holds(true)
+}
+
+func (r *rig) holds(want bool) {
+	r.Helper()
+	if got := state.HoldRetraction(r.m, r.now); got != want {
+		r.Fatalf("the fuse holds the row: %v, want %v", got, want)
 	}
 }

@@ -98,9 +98,6 @@ func (m *Mapping) newCall(c Caller) {
 		Revision:   m.Revision,
 		Before:     m.GHL,
 	}
-	if op == Delete {
-		m.Call.Hash = ""
-	}
 }
 
 // Outcome is how a call ended.
@@ -257,7 +254,7 @@ func (m *Mapping) impossible(r Result) {
 
 func (m *Mapping) ambiguous(r Result) {
 	m.doubt(r.SettlesAt)
-	if m.Call.Operation == Create && m.Wanted == Present && m.Call.Tries >= MaxCreateTries {
+	if m.Call.Operation == Create && m.Wanted == Present && m.Parked == "" && m.Call.Tries >= MaxCreateTries {
 		m.Parked = CodeOutcomeUnknown
 	}
 }
@@ -273,7 +270,8 @@ func (m *Mapping) Abandon(now time.Time, settle time.Duration) {
 // is neither another mapping's nor retired. A known id stays.
 //
 // The id proves that a create was acted on: one of unknown outcome is resolved by
-// it. Where absent is wanted, the delete is due, with that id.
+// it. Where absent is wanted, the delete is due, with that id. It proves nothing of
+// another call that was overtaken: what is unsettled stays so.
 func (m *Mapping) Learn(now time.Time, appointmentID string) bool {
 	if appointmentID == "" || m.AppointmentID != "" {
 		return false
@@ -282,13 +280,14 @@ func (m *Mapping) Learn(now time.Time, appointmentID string) bool {
 	m.UpdatedAt = now
 	switch {
 	case m.Call == nil, m.Call.State == Rejected:
-		m.UnsettledUntil = time.Time{}
+		m.Call = nil // refused, and made without the id
 		if m.GHL != GHLPresent {
 			m.GHL, m.GHLHash, m.GHLAt = GHLPresent, "", now
 		}
 	case m.Call.Operation == Delete:
-		// It may have reached GHL before there was anything to delete.
-		m.UnsettledUntil = now
+		// It may have reached GHL before there was anything to delete, also if it
+		// leaves at this very moment. Times are whole microseconds.
+		m.UnsettledUntil = later(m.UnsettledUntil, now.Add(time.Microsecond))
 	case m.Call.State == Unknown && m.Call.Operation == Create:
 		m.GHL, m.GHLHash, m.GHLAt = GHLPresent, m.Call.Hash, now
 		m.Call, m.Attempts = nil, 0

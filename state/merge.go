@@ -210,7 +210,7 @@ func (m *Mapping) schedule(now time.Time) {
 		m.NextAttempt = time.Time{}
 	case m.Call != nil && m.Call.State == Unknown && !m.overtakes():
 		m.NextAttempt = later(now, m.Call.SettlesAt)
-	case m.Call == nil && !m.UnsettledUntil.IsZero():
+	case m.Call == nil && !m.UnsettledUntil.IsZero() && m.GHL != GHLPresent:
 		m.NextAttempt = later(now, m.UnsettledUntil)
 	default:
 		m.NextAttempt = now

@@ -53,10 +53,10 @@ type Attempt struct {
 	Operation  Operation
 	DeliveryID string
 	StartedAt  time.Time
-	Duration   time.Duration
-	HTTPStatus int    // 0 without an answer
-	Outcome    string // delivered, not_found, retry, permanent, unknown, paused
-	Code       string // "" when delivered
+	Duration   time.Duration // 0 if not known: a crash came before the answer
+	HTTPStatus int           // 0 without an answer
+	Outcome    string        // delivered, not_found, retry, permanent, unknown, paused
+	Code       string        // "" when delivered
 }
 
 // Filter selects mappings. Zero fields select all; set ones are joined by 'and'.

@@ -163,34 +163,12 @@ func TestHeldRetractions(t *testing.T) {
 	r.wantClean()
 }
 
-// retractUnderFuse retracts events in one transaction, with the fuse.
+// retractUnderFuse retracts events in one transaction, all of which the fuse holds.
 func (r *rig) retractUnderFuse(limit int, ids ...string) {
 	r.t.Helper()
-	ctx := r.t.Context()
-	tx, err := r.store.Begin(ctx)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, and else the test has failed
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	for _, id := range ids {
-		rows, err := tx.Load(ctx, []state.EventID{state.EventID(id)})
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		c := r.absent(id)
-		c.CommittedAt = now
-		m, _ := state.Merge(rows[c.ID], c, now)
-		if err := tx.Save(ctx, m); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-	held, err := state.BlowFuse(ctx, tx, now, limit, now)
-	if err != nil || held != len(ids) {
-		r.t.Fatalf("the fuse holds %d (%v), want %d", held, err, len(ids))
-	}
-	if err := tx.Commit(ctx); err != nil {
-		r.t.Fatal(err)
+	if held := r.commit(now, limit, ids, nil); held != len(ids) {
+		r.t.Fatalf("the fuse holds %d, want %d", held, len(ids))
 	}
 	r.d.Wake()
 }

@@ -51,7 +51,7 @@ func (r *rig) wantAudit(id string, want ...string) {
 	var got []string
 	for _, a := range lines {
 		got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s %d %s", a.Operation, a.Outcome, a.HTTPStatus, a.Code)))
-		if a.DeliveryID == "" || a.StartedAt.IsZero() || a.Duration <= 0 {
+		if a.DeliveryID == "" || a.StartedAt.IsZero() || a.Duration <= 0 && a.Code != state.CodeInterrupted {
 			r.t.Errorf("audit line is not complete: %+v", a)
 		}
 	}
@@ -280,6 +280,11 @@ func TestParkedUntilSomethingNewIsWantedOrSomebodyRetries(t *testing.T) {
 	r.awaitSettled("1")
 	r.wantOperations("1", "created created created")
 	r.wantTitles("1", "Session B")
+	for _, code := range []string{"HTTP_422", "CONTACT_NOT_FOUND"} {
+		if n := r.logs.count(`"WARN","msg":"⚠️ GHL webhook failed:"`, `"parked":"`+code+`"`); n != 1 {
+			t.Errorf("%d log lines that it is parked as %s, want one", n, code)
+		}
+	}
 	r.wantClean()
 }
 

@@ -23,13 +23,13 @@
 //   - 8: no URL, no body and no text from GHL is ever logged: ids, codes,
 //     statuses and times only.
 //
-// One gate serves the circuit breaker, the pause and the switch. It closes for
-// a Paused result (one loud message, not one an event), for a Retry-After, and
-// after five calls in a row without an answer; then it lets one probing call
-// through after RetryBase, later and later up to RetryCap, and opens when a
-// probe succeeds. While it is closed events stay due and untouched. It is our
-// own, not sony/gobreaker, which has one fixed time until it half-opens and
-// knows nothing of pauses and their reasons.
+// One gate serves the circuit breaker, the pause and the switch. It closes for a
+// Paused result (one loud message, not one an event), for a Retry-After or a rate
+// that is used up, and after five calls in a row without an answer; then it lets
+// one probing call through after RetryBase, later and later up to RetryCap, and
+// opens when a probe succeeds. While it is closed events stay due and untouched.
+// It is our own, not sony/gobreaker, which has one fixed time until it half-opens
+// and knows nothing of pauses and their reasons.
 //
 // The package owns one book-keeping goroutine and Concurrency workers. They
 // start with [Deliverer.Start] and are gone when [Deliverer.Stop] has returned.

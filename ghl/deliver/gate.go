@@ -17,7 +17,7 @@ type gateState uint8
 
 const (
 	gateOpen      gateState = iota
-	gateThrottled           // GHL asked for a break (Retry-After)
+	gateThrottled           // GHL asked for a break (Retry-After, or its rate is used up)
 	gateTripped             // the breaker: GHL does not answer
 	gatePaused              // auth, hook gone, redirect, inactive workflow: a person must mend it
 	gateDisabled            // switched off: never opens
@@ -79,11 +79,9 @@ func (g *gate) ended(now time.Time, deliveryID string, r ghl.Result) (changed bo
 		return false // we cut it: that says nothing about GHL
 	}
 	g.count(r)
-	if probe {
-		if succeeded(r) {
-			g.state, g.code = gateOpen, ""
-			return true
-		}
+	if probe && succeeded(r) {
+		g.state, g.code, changed = gateOpen, "", true
+	} else if probe {
 		g.interval = min(2*g.interval, g.most)
 		g.probeAt = now.Add(g.jitter(g.interval))
 	}
@@ -92,7 +90,7 @@ func (g *gate) ended(now time.Time, deliveryID string, r ghl.Result) (changed bo
 		changed = g.close(now, gatePaused, r.Code)
 	case g.failures >= breakerFailures:
 		changed = g.close(now, gateTripped, r.Code)
-	case r.Outcome == ghl.Retry && r.RetryAfter > 0:
+	case r.RetryAfter > 0:
 		changed = g.close(now, gateThrottled, r.Code)
 	}
 	if until := now.Add(r.RetryAfter); r.RetryAfter > 0 && until.After(g.probeAt) {
@@ -115,10 +113,11 @@ func (g *gate) close(now time.Time, why gateState, code string) (changed bool) {
 	return true
 }
 
-// count feeds the breaker: any status from 200 to 499 proves that GHL is up.
+// count feeds the breaker: a complete answer with a status from 200 to 499 proves
+// that GHL is up.
 func (g *gate) count(r ghl.Result) {
 	switch {
-	case r.HTTPStatus >= 200 && r.HTTPStatus < 500:
+	case r.Outcome != ghl.Unknown && r.HTTPStatus >= 200 && r.HTTPStatus < 500:
 		g.failures = 0
 	case r.Outcome == ghl.Retry, r.Outcome == ghl.Unknown:
 		g.failures++

@@ -16,8 +16,10 @@ var (
 	refused     = ghl.Result{Outcome: ghl.Retry, Code: ghl.CodeConnectionRefused}
 	timedOut    = ghl.Result{Outcome: ghl.Unknown, Code: ghl.CodeTimeout, MaybeActed: true}
 	cut         = ghl.Result{Outcome: ghl.Unknown, Code: ghl.CodeInterrupted, MaybeActed: true}
+	cutAnswer   = ghl.Result{Outcome: ghl.Unknown, HTTPStatus: 200, Code: ghl.CodeTimeout, MaybeActed: true}
 	tooMany     = ghl.Result{Outcome: ghl.Retry, HTTPStatus: 429, Code: "HTTP_429"}
 	askedToWait = ghl.Result{Outcome: ghl.Retry, HTTPStatus: 429, Code: "HTTP_429", RetryAfter: 7 * time.Second}
+	lastOfRate  = ghl.Result{Outcome: ghl.Delivered, HTTPStatus: 200, RetryAfter: 10 * time.Second}
 	inactive    = ghl.Result{Outcome: ghl.Paused, HTTPStatus: 200, Code: ghl.CodeWorkflowInactive}
 	hookGone    = ghl.Result{Outcome: ghl.Paused, HTTPStatus: 410, Code: ghl.CodeHookGone}
 )
@@ -46,6 +48,13 @@ func TestGate(t *testing.T) {
 			{at: 1, ends: &timedOut, changed: true, state: gateTripped, opensAt: 2},
 			{at: 1.9, state: gateTripped, opensAt: 2},
 			{at: 2, allow: 1, state: gateTripped, opensAt: 2},
+		},
+		"an answer that begins and does not end proves nothing": {
+			{ends: &cutAnswer, allow: -1},
+			{ends: &cutAnswer, allow: -1},
+			{ends: &cutAnswer, allow: -1},
+			{ends: &cutAnswer, allow: -1},
+			{ends: &cutAnswer, changed: true, state: gateTripped, opensAt: 1},
 		},
 		"an answer that proves GHL up resets the count": {
 			{ends: &refused, allow: -1},
@@ -123,6 +132,11 @@ func TestGate(t *testing.T) {
 			{ends: &askedToWait, changed: true, state: gateThrottled, opensAt: 7},
 			{at: 6.9, state: gateThrottled, opensAt: 7},
 			{at: 7, probe: true, ends: &delivered, changed: true, allow: -1},
+		},
+		"a delivered call that used up the rate closes it for as long": {
+			{ends: &lastOfRate, changed: true, state: gateThrottled, opensAt: 10},
+			{at: 10, probe: true, ends: &lastOfRate, changed: true, state: gateThrottled, opensAt: 20},
+			{at: 20, probe: true, ends: &delivered, changed: true, allow: -1},
 		},
 		"Retry-After moves the probe of a closed gate back": {
 			{ends: &inactive, changed: true, state: gatePaused, opensAt: 1},

@@ -141,7 +141,10 @@ func (r *report) done() bool {
 
 // logGate tells of a gate that closed, opened, or closed for a graver reason.
 func (b *books) logGate() {
-	code, probe := slog.String(keyCode, b.gate.code), slog.Time(keyNextProbe, b.gate.probeAt)
+	probe, code := slog.Time(keyNextProbe, b.gate.probeAt), slog.Attr{} // which handlers leave out
+	if b.gate.code != "" {
+		code = slog.String(keyCode, b.gate.code)
+	}
 	why := slog.String(keyExplanation, ghl.Explain(b.gate.code))
 	ctx := context.Background()
 	switch b.gate.state {

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -113,7 +114,7 @@ func (g *gate) status(enabled bool) Status {
 		s.Detail = "GHL does not answer; it is probed until it does. " + ghl.Explain(g.code)
 	case gateThrottled:
 		s.ThrottledUntil = g.probeAt
-		s.Detail = "GHL asked for a break. " + ghl.Explain(g.code)
+		s.Detail = strings.TrimSpace("GHL asked for a break. " + ghl.Explain(g.code))
 	}
 	if g.held {
 		s.Paused, s.PauseReason = true, CodeOperator

@@ -137,6 +137,7 @@ func TestCrashWhileACallIsInFlight(t *testing.T) {
 				again.wantOperations("1", "created created")
 				again.wantRepeated(0, 1)
 			}
+			again.wantAudit("1", "create delivered 200", "create unknown 0 INTERRUPTED")
 			again.wantClean()
 		})
 	}

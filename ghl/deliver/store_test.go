@@ -184,14 +184,41 @@ func TestStopWhileTheStoreFails(t *testing.T) {
 	r.wantClean()
 }
 
+// What one bite leaves is not left for the next hour.
+func TestPruningOfMany(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(r *rig) { r.o.Now = func() time.Time { return time.Now().Add(25 * time.Hour) } })
+	var all []state.Change
+	for i := range 1200 {
+		id := fmt.Sprint(i)
+		all = append(all, r.present(id, "Session A"), r.absent(id))
+	}
+	r.change(all...)
+	r.start()
+	r.await("all tombstones are gone", func() bool {
+		rows, err := r.store.List(t.Context(), state.Filter{Wanted: state.Absent}, "", 1)
+		return err == nil && len(rows) == 0
+	})
+}
+
 func TestPruning(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
-	r.change(r.present("gone", "Session A"), r.present("stays", "Session A"))
-	r.awaitSettled("gone", "stays")
+	ids := []string{"gone", "released", "dropped", "held", "stays"}
+	for _, id := range ids {
+		r.change(r.present(id, "Session A"))
+	}
+	r.awaitSettled(ids...)
 	r.change(r.absent("gone"))
 	r.awaitSettled("gone")
+	r.retractUnderFuse(1, "released", "dropped", "held")
+	r.edit([]state.EventID{"released", "dropped"}, func(rows map[state.EventID]*state.Mapping, now time.Time) {
+		if !rows["released"].Release(now) || !rows["dropped"].Drop(now) {
+			t.Error("they were not held")
+		}
+	})
+	r.awaitSettled("released", "dropped")
 	for _, c := range []struct {
 		later                 time.Duration
 		tombstone, auditLines bool
@@ -207,7 +234,12 @@ func TestPruning(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return (r.row("gone") != nil) == c.tombstone && (len(lines) > 0) == c.auditLines && r.row("stays") != nil
+			return (r.row("gone") != nil) == c.tombstone && (r.row("released") != nil) == c.tombstone && (len(lines) > 0) == c.auditLines
 		})
+		for _, id := range []string{"stays", "dropped", "held"} {
+			if r.row(id) == nil {
+				t.Errorf("after %s the row of event %q is gone", c.later, id)
+			}
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"ghlsync/ghl"
 	"ghlsync/state"
 )
 
@@ -200,6 +201,19 @@ func (b *books) lease(ctx context.Context, tx state.Tx, now time.Time, room int,
 	return nil
 }
 
+// abandoned is the audit line of a call whose maker is gone: it may have left, and
+// how long it took nobody knows.
+func abandoned(m *state.Mapping) state.Attempt {
+	return state.Attempt{
+		EventID:    m.ID,
+		Operation:  m.Call.Operation,
+		DeliveryID: m.Call.DeliveryID,
+		StartedAt:  m.Call.StartedAt,
+		Outcome:    ghl.Unknown.String(),
+		Code:       state.CodeInterrupted,
+	}
+}
+
 // abandonBatch is how many calls of a dead process one transaction ends.
 const abandonBatch = 500
 
@@ -237,11 +251,16 @@ func (b *books) abandonSome(ctx context.Context) (int, error) {
 	if len(rows) == 0 {
 		return 0, nil
 	}
+	lines := make([]state.Attempt, 0, len(rows))
 	for _, m := range rows {
+		lines = append(lines, abandoned(m))
 		m.Abandon(now, b.o.Settle)
 	}
 	if err := tx.Save(ctx, rows...); err != nil {
 		return 0, fmt.Errorf("save abandoned events: %w", err)
+	}
+	if err := tx.Record(ctx, lines...); err != nil {
+		return 0, fmt.Errorf("record abandoned calls: %w", err)
 	}
 	if err := tx.Commit(ctx); err != nil {
 		return 0, fmt.Errorf("commit: %w", err)

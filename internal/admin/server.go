@@ -23,6 +23,10 @@ const (
 	verbTimeout   = 10 * time.Minute
 	maxHeader     = 64 << 10
 	maxBody       = 1 << 20
+
+	// stopGrace is how long a stop waits for requests that run, and for clients that
+	// have connected and say nothing.
+	stopGrace = time.Second
 )
 
 // Options set up a Server.
@@ -89,9 +93,12 @@ func (s *Server) Addr() string {
 	return s.listener.Addr().String()
 }
 
-// Stop ends the server: requests that run may end until ctx is done, then they
-// are cut. It may be called twice, and without Start.
+// Stop ends the server: requests that run get a moment to end, at most until ctx
+// is done, then they are cut. What an operator asked for is done page by page, so
+// that asking again goes on. It may be called twice, and without Start.
 func (s *Server) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopGrace)
+	defer cancel()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		err = s.http.Close() // cut what did not end in time: that is no error

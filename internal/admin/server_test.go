@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -107,8 +108,33 @@ func TestPathsAndMethods(t *testing.T) {
 	r.answers(http.StatusBadRequest, "payload", http.MethodGet, "/api/v1/mappings/x?payload=perhaps", "")
 	r.answers(http.StatusBadRequest, "attempts", http.MethodGet, "/api/v1/mappings/x?attempts=0", "")
 	_, _, header := r.ask(http.MethodGet, "/api/v1/status", "")
-	if header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(header.Get("Content-Type"), "application/json") {
+	if header.Get("Cache-Control") != "no-store" || header.Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(header.Get("Content-Type"), "application/json") {
 		t.Errorf("header %v", header)
+	}
+}
+
+// What goes wrong on our side is in the answer and in the log, which names the
+// kind of question and not the event.
+func TestOurOwnFailure(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s := New(Options{
+		Addr: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Service: &Service{StateError: errors.New("the state is damaged"), Live: Offline{}},
+	})
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, Server: s}
+	r.answers(http.StatusInternalServerError, `{"error":"the state is damaged","mend":"see the daemon's log"}`, http.MethodGet, "/api/v1/mappings/event-1", "")
+	if _, err := r.client("").Show(t.Context(), "event-1", Show{}); err == nil || err.Error() != "the state is damaged; see the daemon's log" {
+		t.Errorf("the client says %v", err)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if text := log.String(); strings.Count(text, "level=ERROR") != 2 || !strings.Contains(text, "{id...}") || strings.Contains(text, "event-1") {
+		t.Errorf("log: %s", text)
 	}
 }
 
@@ -140,8 +166,18 @@ func TestStartAndStop(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := NewClient(s.Addr(), "").Status(t.Context()); !errors.Is(err, ErrUnreachable) {
+	_, err = NewClient(s.Addr(), "").Show(t.Context(), "event-1", Show{})
+	if !errors.Is(err, ErrUnreachable) || strings.Contains(err.Error(), "event-1") {
 		t.Errorf("after the stop: %v", err)
+	}
+}
+
+// No client can hold a connection, or the memory for its header, for ever.
+func TestConnectionsHaveBounds(t *testing.T) {
+	t.Parallel()
+	h := New(Options{Service: &Service{Live: Offline{}}, Log: slog.New(slog.DiscardHandler)}).http
+	if h.ReadHeaderTimeout <= 0 || h.ReadTimeout <= 0 || h.WriteTimeout <= 0 || h.IdleTimeout <= 0 || h.MaxHeaderBytes <= 0 {
+		t.Errorf("header %s, read %s, write %s, idle %s, header bytes %d", h.ReadHeaderTimeout, h.ReadTimeout, h.WriteTimeout, h.IdleTimeout, h.MaxHeaderBytes)
 	}
 }
 
@@ -157,8 +193,21 @@ func (h hanging) Do(ctx context.Context, _ operate.Verb, _ operate.Selection) (o
 
 func (h hanging) SetPaused(context.Context, bool) (operate.Pause, error) { return operate.Pause{}, nil }
 
+// A stop gives what runs a moment, even where its caller has all the time.
 func TestStopCutsWhatDoesNotEnd(t *testing.T) {
 	t.Parallel()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, ctx := range map[string]context.Context{"at once": gone, "after a moment": context.WithoutCancel(t.Context())} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testStopCuts(ctx, t)
+		})
+	}
+}
+
+func testStopCuts(ctx context.Context, t *testing.T) {
+	t.Helper()
 	h := hanging{begun: make(chan struct{}), ended: make(chan struct{})}
 	s := New(Options{
 		Addr: "127.0.0.1:0", Service: &Service{Live: Offline{}, Operator: h}, Log: slog.New(slog.DiscardHandler),
@@ -172,9 +221,7 @@ func TestStopCutsWhatDoesNotEnd(t *testing.T) {
 		asked <- err
 	}()
 	<-h.begun
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := s.Stop(gone); err != nil {
+	if err := s.Stop(ctx); err != nil {
 		t.Error(err)
 	}
 	<-h.ended

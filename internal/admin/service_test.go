@@ -105,6 +105,41 @@ func TestStatusDocument(t *testing.T) {
 	}
 }
 
+// The names that scripts rely on.
+func TestSlotDocument(t *testing.T) {
+	t.Parallel()
+	reserved, flush, restart, size := "reserved", "0/16B3748", "0/16B3700", int64(4096)
+	for want, slot := range map[string]Slot{
+		`{"name":"ghlsync","active":true,"wal_status":"reserved","confirmed_flush_lsn":"0/16B3748","restart_lsn":"0/16B3700",` +
+			`"retained_wal_bytes":4096,"safe_wal_size":4096,"lag_bytes":4096,` +
+			`"wal_bytes_per_second":null,"wal_left_bytes":null,"wal_left_seconds":null}`: {
+			Name: "ghlsync", Active: true, WALStatus: &reserved, ConfirmedFlushLSN: &flush, RestartLSN: &restart,
+			RetainedWALBytes: &size, SafeWALSize: &size, LagBytes: &size,
+		},
+		`{"name":"","active":false,"wal_status":null,"confirmed_flush_lsn":null,"restart_lsn":null,` +
+			`"retained_wal_bytes":null,"safe_wal_size":null,"lag_bytes":null,` +
+			`"wal_bytes_per_second":null,"wal_left_bytes":null,"wal_left_seconds":null}`: {},
+	} {
+		got, err := json.Marshal(slot)
+		if diff := cmp.Diff(want, string(got)); err != nil || diff != "" {
+			t.Errorf("%v (-want +got)\n%s", err, diff)
+		}
+	}
+}
+
+func TestMappingDocument(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "", mappingtest.Failed("1/ü"))
+	_, got, _ := r.ask("GET", "/api/v1/mappings", "")
+	const want = `{"mappings":[{"sentra_event_id":"1/ü","ghl_appointment_id":null,"sync_status":"failed",` +
+		`"last_sync_attempt":"2026-01-15T09:00:00Z","sync_error":"CONTACT_NOT_FOUND",` +
+		`"created_at":"2026-01-15T09:00:00Z","updated_at":"2026-01-15T09:00:01Z","event_type":"onboarding","wanted":"present",` +
+		`"hold":null,"attempts":1,"next_attempt_at":null,"commit_lsn":"0/16B3748"}],"next":null}` + "\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 // slots is a Postgres that the test sets.
 type slots struct {
 	slot *Slot
@@ -152,6 +187,17 @@ func TestStatusWithoutAState(t *testing.T) {
 	}
 	if _, err := s.Do(t.Context(), operate.Retry, operate.Selection{Failed: true}); !errors.Is(err, ErrRequest) {
 		t.Errorf("do: %v", err)
+	}
+}
+
+// Whoever asked may be gone: half an answer is none.
+func TestStatusOfACutQuestionIsAnError(t *testing.T) {
+	t.Parallel()
+	s := &Service{State: mappingtest.Store(t, mappingtest.Path(t)), SlotName: mappingtest.Slot, Live: Offline{Enabled: true}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Status(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -215,7 +261,9 @@ func TestAttemptsAreShownNewestFirst(t *testing.T) {
 
 func TestWebhookDisabledIsDerived(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, "", mappingtest.Pending("p"), mappingtest.Synced("s"), mappingtest.Failed("f"))
+	refused := mappingtest.Pending("r")
+	refused.SyncError = "HTTP_503"
+	r := newRig(t, "", mappingtest.Pending("p"), mappingtest.Synced("s"), mappingtest.Failed("f"), refused)
 	said := func() string {
 		p, err := r.client("").Page(t.Context(), Query{})
 		if err != nil {
@@ -229,11 +277,11 @@ func TestWebhookDisabledIsDerived(t *testing.T) {
 		}
 		return b.String()
 	}
-	if got := said(); got != "f: CONTACT_NOT_FOUND; " {
+	if got := said(); got != "f: CONTACT_NOT_FOUND; r: HTTP_503; " {
 		t.Errorf("enabled: %s", got)
 	}
 	r.live.set(func(l *live) { l.delivery.Enabled = false })
-	if got := said(); got != "f: CONTACT_NOT_FOUND; p: Webhook disabled; " {
+	if got := said(); got != "f: CONTACT_NOT_FOUND; p: Webhook disabled; r: HTTP_503; " {
 		t.Errorf("disabled: %s", got)
 	}
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"ghlsync/internal/admin"
 	"ghlsync/internal/config"
 	"ghlsync/internal/pipeline"
+	"ghlsync/internal/version"
 	"ghlsync/state/sqlite"
 	"ghlsync/translator"
 )
@@ -108,7 +110,7 @@ func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 	g := d.cfg.GHL
 	var err error
 	if d.webhook, err = ghl.NewWebhook(ghl.WebhookOptions{
-		URL: g.WebhookURL.Reveal(), Timeout: g.Timeout, Concurrency: g.Concurrency,
+		URL: g.WebhookURL.Reveal(), Timeout: g.Timeout, Concurrency: g.Concurrency, Version: version.Read().String(),
 	}); err != nil {
 		return fmt.Errorf("set up webhook: %w", err)
 	}
@@ -116,7 +118,8 @@ func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 		Store: d.store, Sender: d.webhook, Logger: d.log.With(slog.String("component", "deliver")),
 		Disabled: !g.WebhookEnabled, Owner: owner,
 		Concurrency: g.Concurrency, Timeout: g.Timeout, Rate: rate.Limit(g.Rate), Burst: g.Burst,
-		RetryBase: g.RetryBase, RetryCap: g.RetryCap, Settle: g.Settle, Hook: d.hooks.Delivered,
+		RetryBase: g.RetryBase, RetryCap: g.RetryCap, Hook: d.hooks.Delivered,
+		Settle: cmp.Or(g.Settle, -1), // an explicit 0 is none, where that of Options is the default
 	})
 	if err != nil {
 		return fmt.Errorf("set up delivery: %w", err)
