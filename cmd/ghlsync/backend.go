@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
 	"ghlsync/internal/admin"
 	"ghlsync/internal/config"
+	"ghlsync/internal/daemon"
+	"ghlsync/internal/eventinfo"
 	"ghlsync/internal/operate"
 	"ghlsync/internal/slotinfo"
 	"ghlsync/state/sqlite"
@@ -19,6 +22,7 @@ type backend interface {
 	Status(ctx context.Context) (admin.Status, error)
 	Page(ctx context.Context, q admin.Query) (admin.Page, error)
 	Show(ctx context.Context, id string, o admin.Show) (admin.Detail, error)
+	Explain(ctx context.Context, id string, o admin.Show) (admin.Explanation, error)
 	Do(ctx context.Context, v operate.Verb, s operate.Selection) (operate.Report, error)
 }
 
@@ -53,6 +57,7 @@ func readingFile(ctx context.Context, cfg config.Config, silence string, questio
 	}
 	if url := cfg.Sentra.DatabaseURL.Reveal(); url != "" {
 		service.Slots = slotinfo.New(url, cfg.CDC.Slot)
+		service.Events = eventinfo.New(daemon.SourceConfig(cfg, slog.New(slog.DiscardHandler)), daemon.RulesOf(cfg))
 	}
 	reader, opening := sqlite.OpenReadOnly(ctx, cfg.State.URL.Path)
 	if opening == nil {

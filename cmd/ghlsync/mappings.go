@@ -24,7 +24,7 @@ func newMappings(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "mappings",
 		Aliases: []string{"mapping"},
-		Short:   "List, show, retry, release and drop mappings",
+		Short:   "List, show, explain, retry, release and drop mappings",
 		Long:    mappingsHelp,
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,6 +34,6 @@ func newMappings(std streams) *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(newList(std), newShow(std), newRetry(std), newRelease(std), newDrop(std))
+	cmd.AddCommand(newList(std), newShow(std), newExplain(std), newRetry(std), newRelease(std), newDrop(std))
 	return cmd
 }

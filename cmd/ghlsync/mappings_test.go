@@ -200,3 +200,17 @@ func TestPauseAndResume(t *testing.T) {
 		p.expect(2, []string{"pause", "now"})
 	})
 }
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	places(t, everyKind, func(t *testing.T, p place) {
+		out := p.expect(0, []string{"mappings", "explain", "f"}, "event f", "Sentra was not asked", "failed with CONTACT_NOT_FOUND", "GHL has nothing", "wanted")
+		if strings.Contains(out, "bait@example.com") {
+			t.Errorf("client data is shown: %s", out)
+		}
+		p.expect(0, []string{"mappings", "explain", "event/1 ü", "--payload"}, "GHL has exactly that", "bait@example.com")
+		p.expect(0, []string{"mappings", "explain", "nobody"}, "no mapping for it")
+		p.expect(0, []string{"mappings", "explain", "u\x1b[2J", "--json"}, `"story": [`, `"asked": false`)
+		p.expect(2, []string{"mappings", "explain"})
+	})
+}

@@ -85,7 +85,18 @@ func (c *Client) Page(ctx context.Context, q Query) (Page, error) {
 }
 
 // Show is Service.Show.
-func (c *Client) Show(ctx context.Context, id string, o Show) (Detail, error) {
+func (c *Client) Show(ctx context.Context, id string, o Show) (d Detail, err error) {
+	err = c.get(ctx, "/api/v1/mappings/"+escape(id), o.query(), &d)
+	return d, err
+}
+
+// Explain is Service.Explain.
+func (c *Client) Explain(ctx context.Context, id string, o Show) (e Explanation, err error) {
+	err = c.get(ctx, "/api/v1/explain/"+escape(id), o.query(), &e)
+	return e, err
+}
+
+func (o Show) query() url.Values {
 	v := url.Values{}
 	if o.Payload {
 		v.Set("payload", "true")
@@ -93,9 +104,7 @@ func (c *Client) Show(ctx context.Context, id string, o Show) (Detail, error) {
 	if n := positive(o.Attempts); n != "" {
 		v.Set("attempts", n)
 	}
-	var d Detail
-	err := c.get(ctx, "/api/v1/mappings/"+escape(id), v, &d)
-	return d, err
+	return v
 }
 
 // Do is Service.Do.

@@ -33,6 +33,7 @@ func newHandler(service *Service, token string, log *slog.Logger) http.Handler {
 	// The rest of the path is one id, whatever is in it. Verbs are POST, so an
 	// event may be called 'retry'.
 	mux.HandleFunc("GET /api/v1/mappings/{id...}", g.wrap(h.show))
+	mux.HandleFunc("GET /api/v1/explain/{id...}", g.wrap(h.explain))
 	for _, v := range []operate.Verb{operate.Retry, operate.Release, operate.Drop} {
 		mux.HandleFunc("POST /api/v1/mappings/"+string(v), g.wrap(h.do(v)))
 	}
@@ -75,20 +76,36 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) show(w http.ResponseWriter, r *http.Request) {
-	attempts, err := number(r, "attempts")
+	o, err := showOptions(r)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	payload := false
+	d, err := h.service.Show(r.Context(), r.PathValue("id"), o)
+	h.answer(w, r, d, err)
+}
+
+func (h *handler) explain(w http.ResponseWriter, r *http.Request) {
+	o, err := showOptions(r)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	e, err := h.service.Explain(r.Context(), r.PathValue("id"), o)
+	h.answer(w, r, e, err)
+}
+
+// showOptions reads how much of one event is asked for.
+func showOptions(r *http.Request) (o Show, err error) {
+	if o.Attempts, err = number(r, "attempts"); err != nil {
+		return o, err
+	}
 	if text := r.URL.Query().Get("payload"); text != "" {
-		if payload, err = strconv.ParseBool(text); err != nil {
-			h.fail(w, r, fmt.Errorf("%w: payload %q is neither true nor false", ErrRequest, text))
-			return
+		if o.Payload, err = strconv.ParseBool(text); err != nil {
+			return o, fmt.Errorf("%w: payload %q is neither true nor false", ErrRequest, text)
 		}
 	}
-	d, err := h.service.Show(r.Context(), r.PathValue("id"), Show{Payload: payload, Attempts: attempts})
-	h.answer(w, r, d, err)
+	return o, nil
 }
 
 func (h *handler) do(v operate.Verb) http.HandlerFunc {

@@ -32,9 +32,10 @@ type Service struct {
 	// State is nil while there is none yet; StateError says why then.
 	State      state.Reader
 	StateError error
-	SlotName   string     // whose checkpoint it is
-	Slots      SlotSource // nil: the slot is not asked about
-	Operator   Operator   // nil: nothing can be changed
+	SlotName   string      // whose checkpoint it is
+	Slots      SlotSource  // nil: the slot is not asked about
+	Events     EventSource // nil: Sentra is not asked about events
+	Operator   Operator    // nil: nothing can be changed
 	Live       Live
 	Version    string           // of the running daemon; "" without one
 	Now        func() time.Time // nil: time.Now

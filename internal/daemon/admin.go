@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ghlsync/internal/admin"
+	"ghlsync/internal/eventinfo"
 	"ghlsync/internal/operate"
 	"ghlsync/internal/slotinfo"
 	"ghlsync/internal/version"
@@ -18,6 +19,7 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 		State:    d.store,
 		SlotName: d.cfg.CDC.Slot,
 		Slots:    slotinfo.New(d.cfg.Sentra.DatabaseURL.Reveal(), d.cfg.CDC.Slot),
+		Events:   eventinfo.New(SourceConfig(d.cfg, d.log), d.rules()),
 		Operator: operate.New(d.store, time.Now, d.deliverer),
 		Live:     live{d},
 		Version:  version.Read().Version,

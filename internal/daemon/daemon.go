@@ -135,7 +135,7 @@ func (d *Daemon) captureOptions(token string) pipeline.Options {
 	return pipeline.Options{
 		Source:   SourceConfig(d.cfg, d.log),
 		Store:    d.store,
-		Rules:    translator.New(d.cfg.Sentra.EventTypes, d.cfg.Sentra.EchoPattern.Regexp()),
+		Rules:    d.rules(),
 		Backfill: pipeline.Backfill(d.cfg.Sentra.Backfill),
 		Zone:     d.cfg.Sentra.Timezone.Location(),
 		Fuse:     d.cfg.GHL.DeleteFuse,
@@ -145,6 +145,13 @@ func (d *Daemon) captureOptions(token string) pipeline.Options {
 		Changed: d.deliverer.Wake,
 		Log:     d.log.With(slog.String("component", "capture")),
 	}
+}
+
+func (d *Daemon) rules() *translator.Rules { return RulesOf(d.cfg) }
+
+// RulesOf are the translator's rules as configured.
+func RulesOf(cfg config.Config) *translator.Rules {
+	return translator.New(cfg.Sentra.EventTypes, cfg.Sentra.EchoPattern.Regexp())
 }
 
 // SourceConfig is what package cdc needs of the configuration.
