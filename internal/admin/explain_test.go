@@ -31,7 +31,9 @@ func TestStory(t *testing.T) {
 	}{
 		"synced": {mappingtest.Synced("e"), asked(VerdictShow), well, `type "onboarding", which goes to GHL|GHL shows it, since the commit at 0/16B3748 of 2026-01-15T09:00:00Z (revision 1)|GHL has exactly that (appointment ghl-e)|Nothing is due`},
 		"unknown and out of scope": {
-			nil, Sentra{Asked: true, Found: true, EventType: "firstdraft", Verdict: VerdictOutOfScope}, well,
+			nil,
+			Sentra{Asked: true, Found: true, EventType: "firstdraft", Verdict: VerdictOutOfScope},
+			well,
 			`type "firstdraft", which is not one that goes to GHL|no mapping`,
 		},
 		"unknown though in scope": {nil, asked(VerdictShow), well, "goes to GHL|no mapping|on its way, or was missed: 'ghlsync reconcile --dry-run'"},
@@ -41,11 +43,15 @@ func TestStory(t *testing.T) {
 			mappingtest.Synced("e"), asked(VerdictGone), well, "no such event|GHL shows it|not what Sentra has now: the change is on its way",
 		},
 		"edited, not yet captured": {
-			mappingtest.Synced("e"), Sentra{Asked: true, Found: true, Verdict: VerdictShow, Differs: []string{"client_email", "event_title"}}, well,
+			mappingtest.Synced("e"),
+			Sentra{Asked: true, Found: true, Verdict: VerdictShow, Differs: []string{"client_email", "event_title"}},
+			well,
 			"differs by now in client_email, event_title",
 		},
 		"cannot be shown": {
-			mappingtest.Untranslatable("e"), Sentra{Asked: true, Found: true, EventType: "onboarding", Verdict: VerdictCannot, Reason: "client_missing"}, well,
+			mappingtest.Untranslatable("e"),
+			Sentra{Asked: true, Found: true, EventType: "onboarding", Verdict: VerdictCannot, Reason: "client_missing"},
+			well,
 			"cannot be shown there: client_missing|GHL has nothing|failed with client_missing|waits for a change in Sentra",
 		},
 		"refused for good": {mappingtest.Failed("e"), asked(VerdictShow), well, "GHL has nothing|failed with CONTACT_NOT_FOUND|'ghlsync mappings retry'"},
