@@ -62,11 +62,45 @@ func (s *Source) CreateSlot(ctx context.Context) (*SnapshotHandle, error) {
 // CreateTemporary creates a slot for the sake of its snapshot only. It goes with
 // the handle.
 func (s *Source) CreateTemporary(ctx context.Context) (*SnapshotHandle, error) {
+	name, err := temporaryName()
+	if err != nil {
+		return nil, err
+	}
+	return s.createSlot(ctx, name, true)
+}
+
+func temporaryName() (string, error) {
 	random := make([]byte, 8)
 	if _, err := rand.Read(random); err != nil {
-		return nil, fmt.Errorf("name a temporary slot: %w", err)
+		return "", fmt.Errorf("name a temporary slot: %w", err)
 	}
-	return s.createSlot(ctx, temporaryPrefix+hex.EncodeToString(random), true)
+	return temporaryPrefix + hex.EncodeToString(random), nil
+}
+
+// CreateShadow creates a temporary slot that Stream then streams from, in place of
+// the configured one, and exports its snapshot. The slot goes with the Source, so
+// that nothing of it is left on the server. The snapshot ends when Stream begins.
+func (s *Source) CreateShadow(ctx context.Context) (*SnapshotHandle, error) {
+	name, err := temporaryName()
+	if err != nil {
+		return nil, err
+	}
+	// On the stream's own connection: a temporary slot is of one session.
+	h, err := s.runCreation(ctx, s.repl, name, createCommand(s.version, name, true, false))
+	if err != nil {
+		return nil, fmt.Errorf("create slot %s: %w", name, err)
+	}
+	h.conn = nil // closed with the Source
+	s.shadow = name
+	return h, nil
+}
+
+// slot is the name of the one that is streamed from.
+func (s *Source) slot() string {
+	if s.shadow != "" {
+		return s.shadow
+	}
+	return s.cfg.Slot
 }
 
 // DropSlot drops the configured slot. One that does not exist is no error.

@@ -32,6 +32,7 @@ type Source struct {
 	// read it again.
 	shape     atomic.Pointer[shape]
 	streaming atomic.Bool
+	shadow    string // the temporary slot that is streamed from; "": the configured one
 }
 
 // Open connects and makes sure that capture can work: version, wal_level, rights,

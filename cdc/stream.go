@@ -69,7 +69,7 @@ func (s *Source) Stream(ctx context.Context, from pglogrepl.LSN, h Handler) erro
 // older than the slot's confirmed one forward without a word; Judge has looked
 // at that.
 func (s *Source) startReplication(ctx context.Context, from pglogrepl.LSN) error {
-	err := pglogrepl.StartReplication(ctx, s.repl, quoteIdent(s.cfg.Slot), from, pglogrepl.StartReplicationOptions{
+	err := pglogrepl.StartReplication(ctx, s.repl, quoteIdent(s.slot()), from, pglogrepl.StartReplicationOptions{
 		Mode: pglogrepl.LogicalReplication,
 		PluginArgs: []string{
 			"proto_version '1'",
@@ -92,7 +92,7 @@ func (s *Source) startReplication(ctx context.Context, from pglogrepl.LSN) error
 	case stateNotInPrerequisite, stateUndefinedFile:
 		said = fmt.Errorf("%w: %w", ErrSlotLost, said)
 	}
-	return fmt.Errorf("start replication from slot %s: %w", s.cfg.Slot, said)
+	return fmt.Errorf("start replication from slot %s: %w", s.slot(), said)
 }
 
 // stream is one run of Stream.
