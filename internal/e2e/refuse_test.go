@@ -267,9 +267,7 @@ func TestStandby(t *testing.T) {
 	}
 	first = r.start()
 	second := copied.start() // ready as a standby
-	if !strings.Contains(second.stderr.String(), "standby") {
-		t.Error("the standby does not say that it waits")
-	}
+	r.until("the standby says that it waits", func() bool { return strings.Contains(second.stderr.String(), "standby") })
 	first.stop()
 	r.missed()
 	copied.caughtUp()
