@@ -14,7 +14,7 @@ func sourceFinding(p *Prior, f Facts) *Finding {
 		Code: CodeSource, Err: ErrOtherSource,
 		Problem: fmt.Sprintf("the state belongs to database %q of the server with system identifier %s, but the source is database %q of %s",
 			p.Database, p.SystemID, f.Database, f.SystemID),
-		Mend: "point SENTRA_DATABASE_URL back, or give this daemon a state of its own (STATE_URL), or move the old state away: the next start then adopts what is there, as a first one does",
+		Mend: "point SENTRA_DATABASE_URL back; or, if Sentra was moved there, 'ghlsync setup --accept-source'; or give this daemon a state of its own (STATE_URL)",
 	}
 }
 
