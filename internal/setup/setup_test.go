@@ -45,7 +45,8 @@ func TestScriptByHostAndVersion(t *testing.T) {
 		},
 		"odd names": {
 			func(t *Target) { t.Role, t.Source.Publication = `o'ne"two`, `p'u"b` },
-			[]string{`ALTER ROLE "o'ne""two" REPLICATION;`, `EXECUTE 'CREATE ROLE "o''ne""two" LOGIN'`, `CREATE PUBLICATION "p''u""b"`}, nil,
+			[]string{`ALTER ROLE "o'ne""two" REPLICATION;`, `EXECUTE 'CREATE ROLE "o''ne""two" LOGIN'`, `CREATE PUBLICATION "p''u""b"`},
+			nil,
 		},
 	} {
 		script, err := Script(target(c.change))
