@@ -34,6 +34,7 @@ type Service struct {
 	SlotName   string     // whose checkpoint it is
 	Slots      SlotSource // nil: the slot is not asked about
 	Operator   Operator   // nil: nothing can be changed
+	Works      Works      // nil: nothing long can be done
 	Live       Live
 	Version    string           // of the running daemon; "" without one
 	Now        func() time.Time // nil: time.Now

@@ -19,6 +19,7 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 		SlotName: d.cfg.CDC.Slot,
 		Slots:    slotinfo.New(d.cfg.Sentra.DatabaseURL.Reveal(), d.cfg.CDC.Slot),
 		Operator: operate.New(d.store, time.Now, d.deliverer.Wake),
+		Works:    d.capture,
 		Live:     live{d},
 		Version:  version.Read().Version,
 	}

@@ -85,7 +85,7 @@ func (d *Daemon) Start(ctx context.Context) (err error) {
 	if err = d.startDelivery(ctx, token); err != nil {
 		return err
 	}
-	d.capture = pipeline.New(d.captureOptions(token))
+	d.capture = pipeline.New(CaptureOptions(d.cfg, d.log, d.store, token, d.deliverer.Wake))
 	if err = d.startAdmin(ctx); err != nil {
 		return err
 	}
@@ -128,17 +128,19 @@ func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 	return nil
 }
 
-func (d *Daemon) captureOptions(token string) pipeline.Options {
+// CaptureOptions is what package pipeline needs of the configuration. changed is
+// called after every commit that changed a mapping.
+func CaptureOptions(cfg config.Config, log *slog.Logger, store pipeline.Store, token string, changed func()) pipeline.Options {
 	return pipeline.Options{
-		Source:   SourceConfig(d.cfg, d.log),
-		Store:    d.store,
-		Rules:    translator.New(d.cfg.Sentra.EventTypes, d.cfg.Sentra.EchoPattern.Regexp()),
-		Backfill: pipeline.Backfill(d.cfg.Sentra.Backfill),
-		Zone:     d.cfg.Sentra.Timezone.Location(),
-		Fuse:     d.cfg.GHL.DeleteFuse,
+		Source:   SourceConfig(cfg, log),
+		Store:    store,
+		Rules:    translator.New(cfg.Sentra.EventTypes, cfg.Sentra.EchoPattern.Regexp()),
+		Backfill: pipeline.Backfill(cfg.Sentra.Backfill),
+		Zone:     cfg.Sentra.Timezone.Location(),
+		Fuse:     cfg.GHL.DeleteFuse,
 		Token:    token,
-		Changed:  d.deliverer.Wake,
-		Log:      d.log.With(slog.String("component", "capture")),
+		Changed:  changed,
+		Log:      log.With(slog.String("component", "capture")),
 	}
 }
 
