@@ -69,21 +69,34 @@ func changing(ctx context.Context, cfg config.Config, v operate.Verb, s operate.
 	if err := s.Check(v); err != nil {
 		return r, err
 	}
+	err = writing(ctx, cfg, func(daemon *admin.Client) error {
+		r, err = daemon.Do(ctx, v, s)
+		return err
+	}, func(store *sqlite.Store) error {
+		r, err = operate.New(store, time.Now, nil).Do(ctx, v, s)
+		return err
+	})
+	return r, err
+}
+
+// writing runs what writes to the state: through the daemon where one runs,
+// otherwise on the state itself, under its lock.
+func writing(ctx context.Context, cfg config.Config, through func(*admin.Client) error, alone func(*sqlite.Store) error) (err error) {
 	path := cfg.State.URL.Path
 	holding, held, err := sqlite.Holder(path)
 	if err != nil {
-		return r, err
+		return err
 	}
 	if held && holding.HTTPAddr != "" {
-		return admin.NewClient(holding.HTTPAddr, cfg.HTTP.Token.Reveal()).Do(ctx, v, s)
+		return through(admin.NewClient(holding.HTTPAddr, cfg.HTTP.Token.Reveal()))
 	}
 	if _, err := os.Stat(path); err != nil {
-		return r, fmt.Errorf("there is no state at STATE_URL=%s: %w; start the daemon, or set STATE_URL to its file", cfg.State.URL, errors.Unwrap(err))
+		return fmt.Errorf("there is no state at STATE_URL=%s: %w; start the daemon, or set STATE_URL to its file", cfg.State.URL, errors.Unwrap(err))
 	}
 	store, err := sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {
-		return r, err
+		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return operate.New(store, time.Now, nil).Do(ctx, v, s)
+	return alone(store)
 }

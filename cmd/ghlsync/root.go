@@ -113,6 +113,6 @@ func newRoot(std streams) *cobra.Command {
 	}
 	root.SetOut(std.out)
 	root.SetErr(std.err)
-	root.AddCommand(newRun(std), newDemo(std), newStatus(std), newMappings(std), newSandbox(std), newConfig(std), newVersion(std))
+	root.AddCommand(newRun(std), newDemo(std), newStatus(std), newMappings(std), newReconcile(std), newBackfill(std), newSandbox(std), newConfig(std), newVersion(std))
 	return root
 }
