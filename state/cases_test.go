@@ -33,6 +33,32 @@ var cases = map[string]func(r *rig){
 			r.Fatalf("retired %q, left %q", r.retired, r.m.AppointmentID)
 		}
 	},
+	"a backfilled row is created, once": func(r *rig) {
+		r.assume("a")
+		if !r.m.Backfill(r.now) || r.m.Backfill(r.now) || (r.m.Class() != state.Class{Status: state.Pending}) {
+			r.Fatalf("counts as %+v, or was backfilled twice", r.m.Class())
+		}
+		r.begins(state.Create)
+		r.delivered("ghl_1")
+		if r.settles(); r.m.Backfill(r.now) {
+			r.Fatalf("what GHL is known to have was backfilled")
+		}
+	},
+	"a backfilled row whose appointment is known is updated": func(r *rig) {
+		r.assume("a")
+		r.m.Learn(r.now, "ghl_1")
+		r.m.Backfill(r.now)
+		r.begins(state.Update)
+	},
+	"a backfilled row that cannot be translated is parked": func(r *rig) {
+		in := snapshot(untranslatable("date_infinite"))
+		in.Assume = true
+		r.merge(in)
+		r.m.Backfill(r.now)
+		if r.rests(state.Failed); r.m.Parked != "date_infinite" || r.m.SyncError != "date_infinite" {
+			r.Fatalf("parked as %q, error %q", r.m.Parked, r.m.SyncError)
+		}
+	},
 	"edits coalesce": func(r *rig) {
 		for _, c := range []string{"a", "b", "c"} {
 			r.upsert(c)

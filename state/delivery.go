@@ -315,6 +315,17 @@ func (m *Mapping) Retry(now time.Time) bool {
 	return true
 }
 
+// Backfill takes back that GHL is assumed to have the row, so that it is pushed:
+// as an update where its appointment is known, else as a create. It reports
+// whether the row was assumed. One that cannot be translated is parked.
+func (m *Mapping) Backfill(now time.Time) bool {
+	if !m.Assumed {
+		return false
+	}
+	m.disbelieve(m.AppointmentID == "", now)
+	return true
+}
+
 // Release lets a held retraction go out, and reports whether it was held.
 func (m *Mapping) Release(now time.Time) bool { return m.endHold(Released, now) }
 

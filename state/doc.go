@@ -13,7 +13,8 @@
 //   - [Merge] sets what is wanted, from the stream or from a snapshot;
 //   - [Mapping.Begin] and [Mapping.Finish] are the two ends of a call to GHL;
 //   - [Mapping.Abandon] is what a crash between the two means;
-//   - [Mapping.Retry], [Mapping.Release], [Mapping.Drop] are the operator's;
+//   - [Mapping.Retry], [Mapping.Release], [Mapping.Drop], [Mapping.Backfill] are
+//     the operator's;
 //   - [BlowFuse] holds retractions when there are too many at once.
 //
 // Stores load rows, let these rules change them and save them, all within one

@@ -37,6 +37,9 @@ type Change struct {
 	Echo bool
 	// Assume records a row of the baseline as being in GHL already.
 	Assume bool
+	// Remember keeps that the event is gone where the state does not know it, or
+	// knew it long ago: a snapshot that is being read may still show it.
+	Remember bool
 }
 
 // Effect is what a merge did.
@@ -52,13 +55,14 @@ const (
 
 // Merge sets what is wanted of one event and returns the row to save. cur is nil
 // for an event that the state does not know; the result is nil if it stays
-// unknown (retracting what is not known is nothing). cur may be changed in place.
+// unknown (retracting what is not known is nothing, unless the change says to
+// remember it). cur may be changed in place.
 //
 // Merging the same change twice is the same as merging it once, and the order of
 // a stream change and a snapshot row does not matter.
 func Merge(cur *Mapping, in Change, now time.Time) (*Mapping, Effect) {
 	if cur == nil {
-		if in.Wanted == Absent {
+		if in.Wanted == Absent && !in.Remember {
 			return nil, Ignored
 		}
 		cur = &Mapping{ID: in.ID, CreatedAt: now, Wanted: Absent, GHL: GHLAbsent}
@@ -87,18 +91,24 @@ func (m *Mapping) unassume(in Change, now time.Time) Effect {
 	if !m.Assumed || in.Source != Stream || m.Version.Epoch != in.Version.Epoch {
 		return Ignored
 	}
+	m.disbelieve(in.Inserted && m.AppointmentID == "", now)
+	return Changed
+}
+
+// disbelieve takes an assumption back: GHL does not have the row as it is, or
+// has nothing of it.
+func (m *Mapping) disbelieve(nothing bool, now time.Time) {
 	m.Assumed = false
 	m.GHLHash = ""
 	if m.Payload == nil {
 		m.Parked = m.SyncError // why the baseline could not translate it
 	}
-	if in.Inserted && m.AppointmentID == "" {
+	if nothing {
 		m.GHL, m.GHLAt = GHLAbsent, now
 	}
 	m.Revision++
 	m.UpdatedAt = now
 	m.schedule(now)
-	return Changed
 }
 
 // set applies a change that is at least as new as the row. first says that the
@@ -117,6 +127,9 @@ func (m *Mapping) set(in Change, now time.Time, first bool) Effect {
 
 func (m *Mapping) retract(in Change, now time.Time) Effect {
 	if m.Wanted == Absent {
+		if in.Remember {
+			m.UpdatedAt = now // a tombstone's age is reckoned from here
+		}
 		return Advanced
 	}
 	m.want(in, now)

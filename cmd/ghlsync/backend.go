@@ -68,16 +68,24 @@ func readingFile(ctx context.Context, cfg config.Config, silence string, questio
 	return question(service)
 }
 
-// changing does what changes the state: through the daemon where one runs, which
-// obeys at once; otherwise in the state, under its lock.
-func changing(ctx context.Context, cfg config.Config, work func(admin.Operator) error) (err error) {
+// changing does what changes mappings or the pause: through the daemon where one
+// runs, which obeys at once; otherwise in the state, under its lock.
+func changing(ctx context.Context, cfg config.Config, work func(admin.Operator) error) error {
+	return writing(ctx, cfg,
+		func(daemon *admin.Client) error { return work(daemon) },
+		func(store *sqlite.Store) error { return work(operate.New(store, time.Now, nil)) })
+}
+
+// writing runs what writes to the state: through the daemon where one runs,
+// otherwise on the state itself, under its lock.
+func writing(ctx context.Context, cfg config.Config, through func(*admin.Client) error, alone func(*sqlite.Store) error) (err error) {
 	path := cfg.State.URL.Path
 	holding, held, err := sqlite.Holder(path)
 	if err != nil {
 		return err
 	}
 	if held && holding.HTTPAddr != "" {
-		return work(admin.NewClient(holding.HTTPAddr, cfg.HTTP.Token.Reveal()))
+		return through(admin.NewClient(holding.HTTPAddr, cfg.HTTP.Token.Reveal()))
 	}
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("there is no state at STATE_URL=%s: %w; start the daemon, or set STATE_URL to its file", cfg.State.URL, errors.Unwrap(err))
@@ -87,5 +95,5 @@ func changing(ctx context.Context, cfg config.Config, work func(admin.Operator) 
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return work(operate.New(store, time.Now, nil))
+	return alone(store)
 }

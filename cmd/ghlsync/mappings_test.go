@@ -11,6 +11,7 @@ import (
 	"ghlsync/internal/admin"
 	"ghlsync/internal/mappingtest"
 	"ghlsync/internal/operate"
+	"ghlsync/internal/pipeline"
 	"ghlsync/state"
 )
 
@@ -33,6 +34,7 @@ func withDaemon(t *testing.T, token string, rows ...*state.Mapping) place {
 		Addr: "127.0.0.1:0", Token: token, Log: slog.New(slog.DiscardHandler),
 		Service: &admin.Service{
 			State: store, SlotName: mappingtest.Slot, Live: streaming{}, Version: "v1", Operator: operate.New(store, time.Now, nil),
+			Works: pipeline.New(pipeline.Options{Store: store, Zone: time.UTC, Changed: func() {}, Log: slog.New(slog.DiscardHandler)}),
 		},
 	})
 	if err := server.Start(t.Context()); err != nil {
@@ -176,7 +178,7 @@ func TestRetryReleaseDrop(t *testing.T) {
 func TestNoStateIsMadeByACommand(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "STATE_URL=sqlite:state.db")
-	for _, args := range [][]string{{"mappings", "list"}, {"mappings", "show", "1"}, {"mappings", "retry", "--failed"}} {
+	for _, args := range [][]string{{"mappings", "list"}, {"mappings", "show", "1"}, {"mappings", "retry", "--failed"}, {"reconcile"}, {"backfill", "--all"}} {
 		p.expect(1, args, "!there is no state", "!STATE_URL")
 	}
 	p.expect(1, []string{"status"}, "there is no state")

@@ -113,6 +113,7 @@ func newRoot(std streams) *cobra.Command {
 	}
 	root.SetOut(std.out)
 	root.SetErr(std.err)
-	root.AddCommand(newRun(std), newDemo(std), newSetup(std), newStatus(std), newMappings(std), newSlot(std), newPause(std), newResume(std), newShadow(std), newSandbox(std), newConfig(std), newVersion(std))
+	root.AddCommand(newRun(std), newDemo(std), newSetup(std), newStatus(std), newMappings(std), newReconcile(std), newBackfill(std),
+		newPause(std), newResume(std), newShadow(std), newSlot(std), newSandbox(std), newConfig(std), newVersion(std))
 	return root
 }

@@ -36,6 +36,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"mappings", "drop", "--all", "1"}, 2, "!either event ids or 'all'"},
 		{[]string{"mappings", "release", "--failed"}, 2, "!unknown flag"},
 		{[]string{"mappings", "list", "--limit", "-1"}, 2, "!--limit -1"},
+		{[]string{"reconcile", "now"}, 2, "!See 'ghlsync reconcile --help'"},
+		{[]string{"backfill"}, 2, "!one of --upcoming and --all"},
+		{[]string{"backfill", "--upcoming", "--all"}, 2, "!one of --upcoming and --all"},
 	} {
 		p.expect(c.code, c.args, c.text)
 	}

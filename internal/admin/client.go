@@ -157,17 +157,26 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, into an
 	return c.ask(ctx, http.MethodGet, path, nil, into)
 }
 
-func (c *Client) ask(ctx context.Context, method, path string, body []byte, into any) (err error) {
+// send sends a request. The caller closes the body of the answer.
+func (c *Client) send(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("ask the daemon: %w", err)
+		return nil, fmt.Errorf("ask the daemon: %w", err)
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w at %s: %w", ErrUnreachable, c.base, cause(err))
+		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, c.base, cause(err))
+	}
+	return resp, nil
+}
+
+func (c *Client) ask(ctx context.Context, method, path string, body []byte, into any) (err error) {
+	resp, err := c.send(ctx, method, path, body)
+	if err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))

@@ -13,6 +13,8 @@
 //	POST /api/v1/mappings/retry       operate.Selection → operate.Report
 //	POST /api/v1/mappings/release
 //	POST /api/v1/mappings/drop
+//	POST /api/v1/reconcile            Reconcile → lines of Line, the last with a pipeline.Reconciliation
+//	POST /api/v1/backfill             Backfill → lines of Line, the last with a pipeline.BackfillReport
 //
 // Errors are JSON objects: error says what is wrong, mend what to do.
 //
@@ -27,6 +29,8 @@
 //  4. Health is a pure function, [Judge]. Nothing in a status, a list or an error
 //     is a secret; a payload, which is client data, comes only on request.
 //  5. A source that does not answer delays a status by seconds at most.
+//  6. What takes long tells of its progress, one JSON object a line, and ends
+//     with the client that asked for it.
 //
 // The package owns the goroutine of a Server from [Server.Start] to the end of
 // [Server.Stop], and net/http those of its connections. A caller makes the

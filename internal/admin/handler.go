@@ -12,6 +12,7 @@ import (
 
 	"ghlsync/internal/logging"
 	"ghlsync/internal/operate"
+	"ghlsync/internal/pipeline"
 	"ghlsync/state"
 )
 
@@ -39,6 +40,8 @@ func newHandler(service *Service, token string, log *slog.Logger) http.Handler {
 	}
 	mux.HandleFunc("POST /api/v1/delivery/pause", g.wrap(h.pause(true)))
 	mux.HandleFunc("POST /api/v1/delivery/resume", g.wrap(h.pause(false)))
+	mux.HandleFunc("POST /api/v1/reconcile", g.wrap(h.reconcile))
+	mux.HandleFunc("POST /api/v1/backfill", g.wrap(h.backfill))
 	mux.HandleFunc("/", g.wrap(h.nothing))
 	return http.NewCrossOriginProtection().Handler(mux)
 }
@@ -177,8 +180,12 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		// Nobody is there to be answered.
 	case errors.Is(err, state.ErrNotFound):
 		refuse(w, http.StatusNotFound, err.Error(), "see /api/v1/mappings for the ids")
-	case errors.Is(err, ErrRequest), errors.Is(err, operate.ErrSelection):
+	case errors.Is(err, ErrRequest), errors.Is(err, operate.ErrSelection), errors.Is(err, pipeline.ErrWhich):
 		refuse(w, http.StatusBadRequest, err.Error(), "")
+	case errors.Is(err, pipeline.ErrBusy):
+		refuse(w, http.StatusConflict, err.Error(), "ask again when it has ended")
+	case errors.Is(err, pipeline.ErrNotStreaming):
+		refuse(w, http.StatusServiceUnavailable, err.Error(), "see 'ghlsync status', and ask again when it streams")
 	default:
 		h.log.Error("request failed", slog.String(logging.Path, r.Pattern), slog.Any(logging.Error, err))
 		refuse(w, http.StatusInternalServerError, err.Error(), "see the daemon's log")
@@ -201,9 +208,13 @@ func answer(w http.ResponseWriter, code int, document any) {
 		// All documents are of our own types, of which each can be encoded.
 		code, body = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be encoded"}`)
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	head(w, "application/json; charset=utf-8", code)
+	_, _ = w.Write(append(body, '\n')) // a client that left has no use for an error
+}
+
+func head(w http.ResponseWriter, contentType string, code int) {
+	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
-	_, _ = w.Write(append(body, '\n')) // a client that left has no use for an error
 }

@@ -36,6 +36,7 @@ type Service struct {
 	Slots      SlotSource  // nil: the slot is not asked about
 	Events     EventSource // nil: Sentra is not asked about events
 	Operator   Operator    // nil: nothing can be changed
+	Works      Works       // nil: nothing long can be done
 	Live       Live
 	Version    string           // of the running daemon; "" without one
 	Now        func() time.Time // nil: time.Now

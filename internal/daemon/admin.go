@@ -19,8 +19,9 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 		State:    d.store,
 		SlotName: d.cfg.CDC.Slot,
 		Slots:    slotinfo.New(d.cfg.Sentra.DatabaseURL.Reveal(), d.cfg.CDC.Slot),
-		Events:   eventinfo.New(SourceConfig(d.cfg, d.log), d.rules()),
+		Events:   eventinfo.New(SourceConfig(d.cfg, d.log), RulesOf(d.cfg)),
 		Operator: operate.New(d.store, time.Now, d.deliverer),
+		Works:    d.capture,
 		Live:     live{d},
 		Version:  version.Read().Version,
 	}

@@ -87,7 +87,9 @@ func (d *Daemon) Start(ctx context.Context) (err error) {
 	if err = d.startDelivery(ctx, token); err != nil {
 		return err
 	}
-	d.capture = pipeline.New(d.captureOptions(token))
+	options := CaptureOptions(d.cfg, d.log, d.store, token, d.deliverer.Wake)
+	options.Ping = d.deliverer.Ping
+	d.capture = pipeline.New(options)
 	if err = d.startAdmin(ctx); err != nil {
 		return err
 	}
@@ -131,23 +133,22 @@ func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 	return nil
 }
 
-func (d *Daemon) captureOptions(token string) pipeline.Options {
+// CaptureOptions is what package pipeline needs of the configuration. changed is
+// called after every commit that changed a mapping.
+func CaptureOptions(cfg config.Config, log *slog.Logger, store pipeline.Store, token string, changed func()) pipeline.Options {
 	return pipeline.Options{
-		Source:   SourceConfig(d.cfg, d.log),
-		Store:    d.store,
-		Rules:    d.rules(),
-		Backfill: pipeline.Backfill(d.cfg.Sentra.Backfill),
-		Zone:     d.cfg.Sentra.Timezone.Location(),
-		Fuse:     d.cfg.GHL.DeleteFuse,
+		Source:   SourceConfig(cfg, log),
+		Store:    store,
+		Rules:    RulesOf(cfg),
+		Backfill: pipeline.Backfill(cfg.Sentra.Backfill),
+		Zone:     cfg.Sentra.Timezone.Location(),
+		Fuse:     cfg.GHL.DeleteFuse,
 		Token:    token,
-		Canary:   d.cfg.CDC.Canary, WALBudget: int64(d.cfg.CDC.WALBudget),
-		Ping:    d.deliverer.Ping,
-		Changed: d.deliverer.Wake,
-		Log:     d.log.With(slog.String("component", "capture")),
+		Changed:  changed,
+		Canary:   cfg.CDC.Canary, WALBudget: int64(cfg.CDC.WALBudget),
+		Log: log.With(slog.String("component", "capture")),
 	}
 }
-
-func (d *Daemon) rules() *translator.Rules { return RulesOf(d.cfg) }
 
 // RulesOf are the translator's rules as configured.
 func RulesOf(cfg config.Config) *translator.Rules {

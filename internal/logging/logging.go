@@ -15,7 +15,7 @@ import (
 // New makes a logger that writes to w. With config.LogAuto the writer decides:
 // text on a terminal, JSON otherwise.
 func New(w io.Writer, level slog.Leveler, format config.LogFormat) *slog.Logger {
-	terminal := isTerminal(w)
+	terminal := IsTerminal(w)
 	if format == config.LogText || format != config.LogJSON && terminal {
 		_, plain := os.LookupEnv("NO_COLOR")
 		return slog.New(tint.NewTextHandler(w, &tint.Options{
@@ -36,7 +36,8 @@ func utc(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-func isTerminal(w io.Writer) bool {
+// IsTerminal reports whether a person may be looking at what is written to w.
+func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && (isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()))
 }

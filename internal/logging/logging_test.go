@@ -77,7 +77,7 @@ func TestPipesAndDevicesAreNoTerminals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range []*os.File{null, read, write} {
-		if isTerminal(f) {
+		if IsTerminal(f) {
 			t.Errorf("%s is taken for a terminal", f.Name())
 		}
 		if err := f.Close(); err != nil {

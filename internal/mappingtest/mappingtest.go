@@ -101,6 +101,14 @@ func Pending(id string) *state.Mapping {
 	return m
 }
 
+// Assumed is taken to be in GHL since before there was a state.
+func Assumed(id string) *state.Mapping {
+	c := change(id, LSN)
+	c.Source, c.Inserted, c.Assume = state.Snapshot, false, true
+	m, _ := state.Merge(nil, c, At)
+	return m
+}
+
 // called is what becomes of a pending one with a call that ended so.
 func called(id string, r state.Result) *state.Mapping {
 	m := Pending(id)

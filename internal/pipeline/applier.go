@@ -30,10 +30,12 @@ type Lookups interface {
 	EventRow(ctx context.Context, xid uint32, id string) (row cdc.Row, found bool, err error)
 }
 
-// Store is what capture needs of the state.
+// Store is what capture needs of the state. See [state.Store].
 type Store interface {
 	Begin(ctx context.Context) (state.Tx, error)
 	Checkpoint(ctx context.Context, slot string) (*state.Checkpoint, error)
+	List(ctx context.Context, f state.Filter, after state.EventID, limit int) ([]*state.Mapping, error)
+	Counts(ctx context.Context) (state.Counts, error)
 }
 
 // Applier writes chunks into the state. It implements [cdc.Handler].
@@ -55,6 +57,9 @@ type Applier struct {
 	tx    state.Tx
 	dirty bool      // tx saved a row
 	fusAt time.Time // commit time of the latest retraction that the fuse has not looked at
+	held  int       // how many the fuse has held, in all
+
+	junction junction // with a reconcile beside the stream; other goroutines use it
 }
 
 // Handle writes one chunk and returns the LSN that is durable now. After an error
@@ -64,14 +69,19 @@ func (a *Applier) Handle(ctx context.Context, ch cdc.Chunk) (pglogrepl.LSN, erro
 	if err := a.handle(ctx, ch); err != nil {
 		return a.cp.LSN, a.abort(err)
 	}
-	if !ch.Open && ch.Last.Canary != "" {
+	if !ch.Open {
+		a.junction.reach(ch.Last.End)
 		a.sing(ch.Last.Canary)
 	}
 	return a.cp.LSN, nil
 }
 
-// sing passes a canary on, and does not wait: only the latest counts.
+// sing passes a canary on, if there is one, and does not wait: only the latest
+// counts.
 func (a *Applier) sing(canary string) {
+	if canary == "" {
+		return
+	}
 	select {
 	case <-a.canaries:
 	default:
@@ -132,12 +142,17 @@ func (a *Applier) finish(ctx context.Context, next state.Checkpoint) error {
 		return fmt.Errorf("commit state at %s: %w", next.LSN, err)
 	}
 	a.cp = next
+	a.committed()
+	return nil
+}
+
+// committed lets go of the transaction that is.
+func (a *Applier) committed() {
 	changed := a.dirty
 	a.tx, a.dirty = nil, false
 	if changed {
 		a.changed()
 	}
-	return nil
 }
 
 func (a *Applier) begin(ctx context.Context) error {
@@ -152,13 +167,13 @@ func (a *Applier) begin(ctx context.Context) error {
 	return nil
 }
 
-// discard ends a transaction that has nothing to store.
+// discard ends a transaction whose content, if any, is not to be stored.
 func (a *Applier) discard() error {
 	if a.tx == nil {
 		return nil
 	}
 	tx := a.tx
-	a.tx = nil
+	a.tx, a.dirty = nil, false
 	a.fusAt = time.Time{}
 	if err := tx.Rollback(); err != nil {
 		return fmt.Errorf("close empty state transaction: %w", err)
@@ -171,7 +186,6 @@ func (a *Applier) abort(err error) error {
 	if rollback := a.discard(); rollback != nil {
 		err = fmt.Errorf("%w (and then: %w)", err, rollback)
 	}
-	a.dirty = false
 	return err
 }
 
@@ -186,7 +200,7 @@ func (a *Applier) blowFuse(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look at the delete fuse: %w", err)
 	}
-	if held > 0 {
+	if a.held += held; held > 0 {
 		a.log.Error("delete fuse has blown: retractions are held until they are released or dropped",
 			slog.Int("held", held), slog.Int("fuse", a.fuse),
 			slog.String("mend", "ghlsync mappings list --status held, then ghlsync mappings release|drop"))

@@ -124,6 +124,8 @@ func (b *batch) change(ctx context.Context, ch *cdc.Change, in translator.Intent
 		Version:     state.Version{Epoch: b.a.cp.Epoch, LSN: ch.Tx.CommitLSN},
 		CommittedAt: ch.Tx.CommitTime,
 		Inserted:    ch.Kind == cdc.Insert,
+		// Before an insert the id was not there, so there is nothing to remember.
+		Remember: ch.Kind != cdc.Insert && b.a.junction.remember.Load(),
 	}
 	if ch.OldKey != "" {
 		old := base
@@ -197,6 +199,7 @@ func (b *batch) addClient(ctx context.Context, row *cdc.Row, xid uint32) error {
 
 // truncate retracts every event that is wanted.
 func (a *Applier) truncate(ctx context.Context, tx *cdc.Tx) error {
+	a.junction.truncated(tx.CommitLSN)
 	version := state.Version{Epoch: a.cp.Epoch, LSN: tx.CommitLSN}
 	return a.retractAll(ctx, state.Filter{Wanted: state.Present}, state.Change{
 		Source: state.Stream, Version: version, CommittedAt: tx.CommitTime, Wanted: state.Absent,

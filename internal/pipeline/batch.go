@@ -18,6 +18,9 @@ type batch struct {
 	dirty   []*state.Mapping
 	taken   map[string]state.EventID // holders of appointment ids; "" is retired
 	asked   map[string]bool          // appointment ids that taken answers for
+	// differs, where set, is told of every row that changes, and what was wanted
+	// before. Rows of which only the version would move are left as they are then.
+	differs func(m *state.Mapping, was state.Wanted)
 }
 
 // batch loads what the changes need.
@@ -77,9 +80,16 @@ func (b *batch) want(ctx context.Context, base state.Change, in translator.Inten
 
 // merge applies one change to its row and remembers what there is to save.
 func (b *batch) merge(c state.Change) {
+	was := state.Absent
+	if known := b.rows[c.ID]; known != nil {
+		was = known.Wanted
+	}
 	m, effect := state.Merge(b.rows[c.ID], c, b.a.now())
-	if effect == state.Ignored {
+	if effect == state.Ignored || effect == state.Advanced && b.differs != nil {
 		return
+	}
+	if b.differs != nil {
+		b.differs(m, was)
 	}
 	b.rows[c.ID] = m
 	if !b.touched[c.ID] {

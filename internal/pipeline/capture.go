@@ -84,6 +84,11 @@ type Capture struct {
 	// unreadable says that the slot cannot be decoded from where it stands: the
 	// publication came later. Only Capture.Run's goroutine uses it.
 	unreadable bool
+
+	work sync.Mutex // held by a reconcile or a backfill: there is one at a time
+	live *live      // the session that streams, under mu; nil while none does
+	life context.Context
+	end  context.CancelFunc // of life, with Run
 }
 
 // New makes a Capture; Run starts it.
@@ -95,6 +100,7 @@ func New(opts Options) *Capture {
 		opts.Ping = func(context.Context) error { return nil }
 	}
 	c := &Capture{opts: opts, log: opts.Log}
+	c.life, c.end = context.WithCancel(context.Background())
 	c.enter(Starting, nil)
 	return c
 }
@@ -128,6 +134,7 @@ var errStandby = errors.New("the slot is in use by another session")
 // mend something, and returns that. Whatever else ends a session is retried.
 func (c *Capture) Run(ctx context.Context) error {
 	defer c.enter(Stopped, nil)
+	defer c.end()
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = reconnectMin, reconnectMax
 	c.began = c.opts.Now()
@@ -187,18 +194,17 @@ func (c *Capture) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		_ = src.Close(closing) // the server ends what it does not hear of again
-	}()
+	defer farewell(ctx, src)
 	a := c.applier(src)
 	if err := c.prepare(ctx, src, a); err != nil {
 		return err
 	}
 	c.log.Info("streaming", slog.String("slot", c.opts.Source.Slot), slog.String("from", a.cp.LSN.String()), slog.Int64("epoch", a.cp.Epoch))
+	leave := c.admit(ctx, src, a)
 	c.enter(Streaming, nil)
-	return errors.Join(c.stream(ctx, src, a), a.discard())
+	err = errors.Join(c.stream(ctx, src, a), a.discard()) // whoever leaves may wait for the state's writer
+	leave()
+	return err
 }
 
 // stream streams, with a watcher beside it that may end it. Both have ended when
@@ -219,11 +225,19 @@ func (c *Capture) stream(ctx context.Context, src *cdc.Source, a *Applier) error
 	return err
 }
 
-func (c *Capture) applier(src *cdc.Source) *Applier {
+func (c *Capture) applier(src Lookups) *Applier {
 	return &Applier{
 		store: c.opts.Store, rules: c.opts.Rules, source: src, fuse: c.opts.Fuse,
 		now: c.opts.Now, changed: c.opts.Changed, log: c.log,
 	}
+}
+
+// farewell ends connections to the source. What does not answer in time is left
+// to the server, which ends what it does not hear of again.
+func farewell(ctx context.Context, to interface{ Close(context.Context) error }) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	_ = to.Close(ctx)
 }
 
 // prepare brings publication, slot, checkpoint and baseline to where the stream
@@ -349,11 +363,7 @@ func (c *Capture) again(ctx context.Context, src *cdc.Source, a *Applier, cp *st
 // snapshot takes one, under the checkpoint next, and releases its slot's
 // connection.
 func (c *Capture) snapshot(ctx context.Context, src *cdc.Source, a *Applier, slot *cdc.SnapshotHandle, prev *state.Checkpoint, next state.Checkpoint) error {
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		_ = slot.Close(closing) // as above
-	}()
+	defer farewell(ctx, slot)
 	c.enter(Snapshotting, nil)
 	s := &snapshot{
 		a: a, version: state.Version{Epoch: next.Epoch, LSN: slot.LSN}, taken: c.opts.Now(),

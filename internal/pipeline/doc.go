@@ -22,7 +22,15 @@
 //   - 7: [Capture] never streams on over a hole: it heals by a new slot, a new
 //     epoch and a snapshot, or returns a finding that a person must mend.
 //
+// Beside the stream, [Capture.Reconcile] compares a snapshot in a temporary slot
+// with the state and mends what differs, and [Capture.Backfill] pushes what the
+// baseline assumed; one of them at a time, on the goroutine of who calls. Each
+// store transaction of theirs is short, and waits its turn with the stream's.
+// Stream and reconcile meet in a junction: how far the stream is, what it has
+// truncated, and whether it has to remember what it retracts. A reconcile uses
+// the session that streams and is over before that session is.
+//
 // Capture owns its one goroutine's life only through [Capture.Run], which
 // returns when the context is done or a person is needed. All store writes of
-// capture happen on the goroutine that calls the Applier.
+// the stream happen on the goroutine that calls the Applier.
 package pipeline

@@ -23,6 +23,7 @@ type snapshot struct {
 	backfill Backfill
 	zone     *time.Location
 	rows     int
+	differs  func(m *state.Mapping, was state.Wanted) // see batch
 }
 
 // begin records durably that the snapshot is incomplete, under the checkpoint
@@ -34,13 +35,18 @@ func (s *snapshot) begin(ctx context.Context, prev *state.Checkpoint, next state
 
 // chunk sets the rows as wanted at the snapshot's consistent point.
 func (s *snapshot) chunk(ctx context.Context, rows []cdc.SnapshotRow) error {
-	if err := s.merge(ctx, rows); err != nil {
+	err := s.merge(ctx, rows)
+	if err == nil {
+		err = s.a.finish(ctx, s.a.cp)
+	}
+	if err != nil {
 		return s.a.abort(err)
 	}
 	s.rows += len(rows)
 	return nil
 }
 
+// merge sets the rows within the open transaction, which it opens.
 func (s *snapshot) merge(ctx context.Context, rows []cdc.SnapshotRow) error {
 	a := s.a
 	if err := a.begin(ctx); err != nil {
@@ -55,6 +61,7 @@ func (s *snapshot) merge(ctx context.Context, rows []cdc.SnapshotRow) error {
 	if err != nil {
 		return err
 	}
+	b.differs = s.differs
 	for i := range rows {
 		row := &rows[i].Row
 		base := s.change()
@@ -63,10 +70,7 @@ func (s *snapshot) merge(ctx context.Context, rows []cdc.SnapshotRow) error {
 			return err
 		}
 	}
-	if err := b.save(ctx); err != nil {
-		return err
-	}
-	return a.finish(ctx, a.cp)
+	return b.save(ctx)
 }
 
 func (s *snapshot) change() state.Change {

@@ -71,14 +71,9 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger, tell func(Cal
 	if err := deliverer.Start(ctx); err != nil {
 		return fmt.Errorf("start delivery: %w", err)
 	}
-	source := daemon.SourceConfig(cfg, log)
-	source.Create, source.ApplicationName = false, "ghlsync shadow"
-	capture := pipeline.New(pipeline.Options{
-		Source: source, Store: store, Rules: daemon.RulesOf(cfg),
-		Backfill: pipeline.Backfill(cfg.Sentra.Backfill), Zone: cfg.Sentra.Timezone.Location(),
-		Fuse: cfg.GHL.DeleteFuse, Token: "shadow", Changed: deliverer.Wake, Log: log,
-	})
-	captured := capture.Shadow(ctx)
+	options := daemon.CaptureOptions(cfg, log, store, "shadow", deliverer.Wake)
+	options.Source.Create, options.Source.ApplicationName = false, "ghlsync shadow"
+	captured := pipeline.New(options).Shadow(ctx)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	return errors.Join(captured, deliverer.Stop(stop))
