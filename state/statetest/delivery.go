@@ -157,7 +157,9 @@ func testPruneTombstones(r *rig) {
 		why(m)
 		r.save(m)
 	}
-	r.save(tombstone("t1", ago(30*time.Hour)), tombstone("t2", ago(24*time.Hour+time.Microsecond)), tombstone("t3", ago(28*time.Hour)))
+	released := tombstone("released", ago(28*time.Hour))
+	released.Hold, released.Retracted = state.Released, true
+	r.save(tombstone("t1", ago(30*time.Hour)), tombstone("t2", ago(24*time.Hour+time.Microsecond)), released)
 	before := r.counts()
 	for _, want := range []int{2, 1, 0} {
 		if n := r.prune(ago(24*time.Hour), ago(24*time.Hour), 2); n != want {
