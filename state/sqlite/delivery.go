@@ -101,7 +101,7 @@ func (t *tx) Retire(ctx context.Context, id state.EventID, appointmentID string,
 const pruneTombstonesSQL = `DELETE FROM ghl_sync_mappings WHERE rowid IN (
 	SELECT rowid FROM ghl_sync_mappings AS m
 	WHERE wanted = 'absent' AND sync_status = 'synced' AND updated_at < $1
-		AND coalesce(hold, '') <> 'held' AND lease_until IS NULL AND ghl_state = 'absent'
+		AND (hold IS NULL OR hold = 'released') AND lease_until IS NULL AND ghl_state = 'absent'
 		AND NOT EXISTS (SELECT 1 FROM replication_checkpoints AS c WHERE c.snapshot_lsn <> 0
 			AND (m.epoch, m.commit_lsn) >= (c.epoch, c.snapshot_lsn))
 	ORDER BY updated_at LIMIT $2)`

@@ -148,7 +148,8 @@ func testPruneTombstones(r *rig) {
 		},
 		"held":    func(m *state.Mapping) { m.Hold = state.Held },
 		"kept":    func(m *state.Mapping) { m.Hold, m.GHL = state.Kept, state.GHLPresent },
-		"leased":  func(m *state.Mapping) { m.Hold, m.LeaseUntil = state.Kept, start },
+		"spared":  func(m *state.Mapping) { m.Hold = state.Kept },
+		"leased":  func(m *state.Mapping) { m.LeaseUntil = start },
 		"young":   func(m *state.Mapping) { m.UpdatedAt = ago(24 * time.Hour) },
 		"present": func(m *state.Mapping) { *m = *synced("present"); m.UpdatedAt = old },
 	}
