@@ -55,8 +55,13 @@ func keepPrivate(path string) error {
 
 // create makes a database that bears our mark and puts it in its place whole: a
 // crash leaves no file that a later start would take for another program's.
-// SQLite gives -wal and -shm files the mode of this one.
+// SQLite gives -wal and -shm files the mode of this one. It would also play the
+// WAL of a file that was taken away into this one.
 func create(ctx context.Context, path string) error {
+	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
+		return fmt.Errorf("%w: %s is missing or empty, but its -wal file holds changes of it: put the file back, or %s",
+			state.ErrCorrupt, path, mend)
+	}
 	fresh := path + ".new"
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove a half-made state file: %w", err)

@@ -78,14 +78,7 @@ func TestUnusableFilesAreLeftAlone(t *testing.T) {
 				t.Fatal(errors.Join(errors.New("it opens for reading"), r.Close()))
 			}
 			for _, err := range []error{err, readErr} {
-				if !errors.Is(err, c.is) {
-					t.Errorf("%v is not %v", err, c.is)
-				}
-				for _, text := range append(c.says, path) {
-					if !strings.Contains(err.Error(), text) {
-						t.Errorf("%q does not say %q", err, text)
-					}
-				}
+				refuses(t, err, c.is, append(c.says, path)...)
 			}
 			if !bytes.Equal(before, read(t, path)) {
 				t.Error("the file has changed")
