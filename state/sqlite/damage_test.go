@@ -2,8 +2,12 @@ package sqlite_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -87,5 +91,109 @@ func TestUnusableFilesAreLeftAlone(t *testing.T) {
 				t.Errorf("the lock is kept: %v", err)
 			}
 		})
+	}
+}
+
+// A file that is too large to be checked at a start may turn out to be damaged
+// later. Here that happens to an open one, of which nothing is in memory yet.
+func TestDamageFoundLater(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state.db")
+	ids := fillAppointments(t, path)
+	s := openAt(t, path)
+	spoilLeaves(t, path)
+	tx, err := s.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // there is nothing to lose
+	for what, ask := range map[string]func(ctx context.Context) error{
+		"get": func(ctx context.Context) error {
+			_, err := s.Get(ctx, "event-0500")
+			return err
+		},
+		"list": func(ctx context.Context) error {
+			_, err := s.List(ctx, state.Filter{}, "", len(ids))
+			return err
+		},
+		"page": func(ctx context.Context) error {
+			_, err := tx.Page(ctx, state.Filter{}, "", len(ids))
+			return err
+		},
+		"load": func(ctx context.Context) error {
+			_, err := tx.Load(ctx, []state.EventID{"event-0500"})
+			return err
+		},
+		"taken": func(ctx context.Context) error {
+			_, err := tx.Taken(ctx, ids)
+			return err
+		},
+	} {
+		if err := ask(t.Context()); !errors.Is(err, state.ErrCorrupt) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// fillAppointments makes a closed file whose tables and indexes have many pages,
+// and returns the appointments in it.
+func fillAppointments(t *testing.T, path string) (ids []string) {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []*state.Mapping
+	for i := range 1000 {
+		ids = append(ids, fmt.Sprintf("appointment-%04d", i))
+		rows = append(rows, &state.Mapping{
+			ID: state.EventID(fmt.Sprintf("event-%04d", i)), AppointmentID: ids[i], Wanted: state.Present, GHL: state.GHLPresent,
+		})
+	}
+	tx, err := s.Begin(t.Context())
+	if err == nil {
+		err = errors.Join(tx.Save(t.Context(), rows...), tx.Commit(t.Context()))
+	}
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+// spoilLeaves writes noise over all leaves but the first of the mappings and of the
+// index of appointments: what is asked for first is still found.
+func spoilLeaves(t *testing.T, path string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // it has only read
+	rows, err := db.QueryContext(t.Context(), `SELECT pageno, row_number() OVER (PARTITION BY name ORDER BY path) = 1
+		FROM dbstat WHERE name IN ('ghl_sync_mappings', 'ghl_sync_mappings_appointment') AND pagetype = 'leaf'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // WriteAt tells
+	for rows.Next() {
+		var page int64
+		var first bool
+		if err := rows.Scan(&page, &first); err != nil {
+			t.Fatal(err)
+		}
+		if first {
+			continue
+		}
+		if _, err := f.WriteAt(bytes.Repeat([]byte{0xa5}, 4096), (page-1)*4096); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
 	}
 }
