@@ -114,6 +114,9 @@ func TestWhatIsNoFile(t *testing.T) {
 	if _, err := sqlite.Open(t.Context(), dir, sqlite.Options{}); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a directory: %v", err)
 	}
+	if _, err := sqlite.OpenReadOnly(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("reading a directory: %v", err)
+	}
 	missing := filepath.Join(dir, "no", "state.db")
 	if _, err := sqlite.Open(t.Context(), missing, sqlite.Options{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing directory: %v", err)

@@ -139,20 +139,21 @@ func (s *Store) closeWriter() error {
 }
 
 // OpenReadOnly opens the state file at path beside a daemon, or without one. It
-// never makes or changes a file. A missing one is fs.ErrNotExist, an unusable one
-// as in [Open].
+// never makes or changes a state; where no daemon runs, SQLite leaves an empty -wal
+// and a -shm file beside it, which the next daemon takes over. A missing file is
+// fs.ErrNotExist, an unusable one as in [Open].
 func OpenReadOnly(ctx context.Context, path string) (*Reader, error) {
 	path, err := resolve(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(path)
+	size, err := fileSize(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("there is no state at %s yet: start the daemon, or set STATE_URL to its file: %w", path, fs.ErrNotExist)
 	case err != nil:
-		return nil, fmt.Errorf("look at the state file: %w", err)
-	case info.Size() == 0:
+		return nil, err
+	case size == 0:
 		return nil, fmt.Errorf("the state at %s is still empty: start the daemon: %w", path, fs.ErrNotExist)
 	}
 	if err := check(ctx, path); err != nil {
