@@ -94,6 +94,26 @@ func TestUnusableFilesAreLeftAlone(t *testing.T) {
 	}
 }
 
+// A newer ghlsync that has crashed leaves its mark in the WAL alone.
+func TestNewerSchemaInTheWAL(t *testing.T) {
+	t.Parallel()
+	from, path := made(t), filepath.Join(t.TempDir(), "state.db")
+	newer := openAt(t, from)
+	if err := sqlite.Execute(t.Context(), newer, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)"); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		write(t, path+suffix, read(t, from+suffix))
+	}
+	_, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+	refuses(t, err, state.ErrNewerSchema, "9999")
+	for _, suffix := range []string{"", "-wal"} {
+		if !bytes.Equal(read(t, path+suffix), read(t, from+suffix)) {
+			t.Errorf("state.db%s has changed", suffix)
+		}
+	}
+}
+
 // A file that is too large to be checked at a start may turn out to be damaged
 // later. Here that happens to an open one, of which nothing is in memory yet.
 func TestDamageFoundLater(t *testing.T) {

@@ -49,23 +49,57 @@ func made(t *testing.T) string {
 	return path
 }
 
+// The names of the files beside the state file.
+var beside = []string{"", "-wal", "-shm", ".lock"}
+
 func TestFilesArePrivate(t *testing.T) {
 	t.Parallel()
+	for name, found := range map[string]func(t *testing.T) string{
+		"made":          func(t *testing.T) string { return filepath.Join(t.TempDir(), "state.db") },
+		"closed":        made,
+		"after a crash": crashed,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := found(t)
+			for _, suffix := range beside { // what is not there yet cannot be opened up
+				if err := os.Chmod(path+suffix, 0o644); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					t.Fatal(err)
+				}
+			}
+			s := openAt(t, path)
+			fill(t, s, "c")
+			for _, suffix := range beside {
+				info, err := os.Stat(path + suffix)
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				if mode := info.Mode().Perm(); mode != 0o600 {
+					t.Errorf("%s has mode %o", filepath.Base(path)+suffix, mode)
+				}
+			}
+		})
+	}
+}
+
+// A file that is closed can be copied alone.
+func TestCloseLeavesOneFile(t *testing.T) {
+	t.Parallel()
 	path := made(t)
-	if err := os.Chmod(path, 0o644); err != nil {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
 		t.Fatal(err)
 	}
-	s := openAt(t, path)
-	fill(t, s, "c")
-	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
-		info, err := os.Stat(path + suffix)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		if mode := info.Mode().Perm(); mode != 0o600 {
-			t.Errorf("%s has mode %o", filepath.Base(path)+suffix, mode)
-		}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if got := strings.Join(names, " "); got != "state.db state.db.lock" {
+		t.Errorf("a closed state is %s", got)
+	}
+	if data := read(t, path+".lock"); len(data) != 0 {
+		t.Errorf("the lock still says %s", data)
 	}
 }
 
