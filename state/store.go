@@ -141,7 +141,10 @@ type DeliveryTx interface {
 	// Retire keeps appointment ids that are gone from GHL.
 	Retire(ctx context.Context, id EventID, appointmentID string, at time.Time) error
 	// Prune removes tombstones settled before the one time and audit lines
-	// before the other, at most limit of each, and returns how many went.
+	// before the other, at most limit of each, and returns how many went. A
+	// tombstone is settled when GHL is known to have nothing and no call is open;
+	// one that is held or kept stays, and so does one at or above the point of a snapshot
+	// that is being taken.
 	Prune(ctx context.Context, tombstones, attempts time.Time, limit int) (int, error)
 }
 

@@ -32,7 +32,7 @@ func (t *tx) Taken(ctx context.Context, appointmentIDs []string) (_ map[string]s
 	if err != nil {
 		return nil, t.s.fail("look for appointments", err)
 	}
-	defer func() { err = errors.Join(err, t.s.fail("look for appointments", rows.Close())) }()
+	defer func() { err = t.s.fail("look for appointments", errors.Join(err, rows.Close())) }()
 	taken := map[string]state.EventID{}
 	for rows.Next() {
 		var appointment string

@@ -25,21 +25,31 @@ const mend = "move it away (with its -wal and -shm files): the next start makes 
 // prepare makes the file or checks the one that is there. It is called under the
 // lock, before anything writes.
 func prepare(ctx context.Context, path string) error {
-	info, err := os.Stat(path)
+	size, err := fileSize(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return create(ctx, path)
 	case err != nil:
-		return fmt.Errorf("look at the state file: %w", err)
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("the state %s is not a regular file: set STATE_URL to a file", path)
-	case info.Size() == 0:
+		return err
+	case size == 0:
 		return create(ctx, path)
 	}
 	if err := check(ctx, path); err != nil {
 		return err
 	}
 	return keepPrivate(path)
+}
+
+// fileSize fails for what is there but is no file.
+func fileSize(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, fmt.Errorf("look at the state file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return 0, fmt.Errorf("the state %s is not a regular file: set STATE_URL to a file", path)
+	}
+	return info.Size(), nil
 }
 
 // keepPrivate also covers the files beside it, which the check may have made with
@@ -55,8 +65,13 @@ func keepPrivate(path string) error {
 
 // create makes a database that bears our mark and puts it in its place whole: a
 // crash leaves no file that a later start would take for another program's.
-// SQLite gives -wal and -shm files the mode of this one.
+// SQLite gives -wal and -shm files the mode of this one. It would also play the
+// WAL of a file that was taken away into this one.
 func create(ctx context.Context, path string) error {
+	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
+		return fmt.Errorf("%w: %s is missing or empty, but its -wal file holds changes of it: put the file back, or %s",
+			state.ErrCorrupt, path, mend)
+	}
 	fresh := path + ".new"
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove a half-made state file: %w", err)
@@ -133,12 +148,12 @@ func checkCurrent(ctx context.Context, path string) (err error) {
 }
 
 func checkPages(ctx context.Context, db *sql.DB, path string) error {
-	info, err := os.Stat(path)
+	size, err := fileSize(path)
 	if err != nil {
-		return fmt.Errorf("look at the state file: %w", err)
+		return err
 	}
 	pragmas := []string{"PRAGMA quick_check(1)"}
-	if info.Size() > thoroughLimit {
+	if size > thoroughLimit {
 		pragmas = []string{"PRAGMA quick_check(replication_checkpoints)", "PRAGMA quick_check(sync_counts)"}
 	}
 	for _, pragma := range pragmas {

@@ -12,7 +12,10 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	statetest.Run(t, func(t *testing.T) state.Store { return openAt(t, filepath.Join(t.TempDir(), "state.db")) })
+	statetest.Run(t, func(t *testing.T) statetest.Open {
+		path := filepath.Join(t.TempDir(), "state.db")
+		return func(ctx context.Context) (state.Store, error) { return sqlite.Open(ctx, path, sqlite.Options{}) }
+	})
 }
 
 // openAt opens the file until the test ends.

@@ -96,7 +96,8 @@ func (t *tx) Retire(ctx context.Context, id state.EventID, appointmentID string,
 }
 
 // pruneTombstonesSQL spares what a snapshot that is being taken could bring back:
-// rows retracted at or above its consistent point.
+// rows retracted at or above its consistent point. A hold that was released has
+// nothing more to say once GHL has nothing.
 const pruneTombstonesSQL = `DELETE FROM ghl_sync_mappings WHERE rowid IN (
 	SELECT rowid FROM ghl_sync_mappings AS m
 	WHERE wanted = 'absent' AND sync_status = 'synced' AND updated_at < $1

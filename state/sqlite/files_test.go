@@ -49,23 +49,57 @@ func made(t *testing.T) string {
 	return path
 }
 
+// The names of the files beside the state file.
+var beside = []string{"", "-wal", "-shm", ".lock"}
+
 func TestFilesArePrivate(t *testing.T) {
 	t.Parallel()
+	for name, found := range map[string]func(t *testing.T) string{
+		"made":          func(t *testing.T) string { return filepath.Join(t.TempDir(), "state.db") },
+		"closed":        made,
+		"after a crash": crashed,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := found(t)
+			for _, suffix := range beside { // what is not there yet cannot be opened up
+				if err := os.Chmod(path+suffix, 0o644); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					t.Fatal(err)
+				}
+			}
+			s := openAt(t, path)
+			fill(t, s, "c")
+			for _, suffix := range beside {
+				info, err := os.Stat(path + suffix)
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				if mode := info.Mode().Perm(); mode != 0o600 {
+					t.Errorf("%s has mode %o", filepath.Base(path)+suffix, mode)
+				}
+			}
+		})
+	}
+}
+
+// A file that is closed can be copied alone.
+func TestCloseLeavesOneFile(t *testing.T) {
+	t.Parallel()
 	path := made(t)
-	if err := os.Chmod(path, 0o644); err != nil {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
 		t.Fatal(err)
 	}
-	s := openAt(t, path)
-	fill(t, s, "c")
-	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
-		info, err := os.Stat(path + suffix)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		if mode := info.Mode().Perm(); mode != 0o600 {
-			t.Errorf("%s has mode %o", filepath.Base(path)+suffix, mode)
-		}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if got := strings.Join(names, " "); got != "state.db state.db.lock" {
+		t.Errorf("a closed state is %s", got)
+	}
+	if data := read(t, path+".lock"); len(data) != 0 {
+		t.Errorf("the lock still says %s", data)
 	}
 }
 
@@ -92,92 +126,6 @@ func TestPathsOfEveryKind(t *testing.T) {
 	}
 }
 
-// raw changes a closed file behind the package's back.
-func raw(t *testing.T, path string, statements ...string) {
-	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, q := range statements {
-		if _, err := db.ExecContext(t.Context(), q); err != nil {
-			t.Fatalf("%s: %v", q, err)
-		}
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// unusable makes files that must be refused and left alone.
-var unusable = map[string]struct {
-	spoil func(t *testing.T, path string)
-	is    error
-	says  []string
-}{
-	"text": {
-		func(t *testing.T, path string) { write(t, path, []byte(strings.Repeat("not a database\n", 500))) },
-		state.ErrCorrupt,
-		[]string{"move it away"},
-	},
-	"cut short": {
-		func(t *testing.T, path string) { write(t, path, read(t, path)[:5000]) }, state.ErrCorrupt, []string{"move it away"},
-	},
-	"a page of noise": {
-		func(t *testing.T, path string) {
-			data := read(t, path)
-			copy(data[4096*2:], bytes.Repeat([]byte{0xa5}, 4096))
-			write(t, path, data)
-		}, state.ErrCorrupt, []string{"move it away"},
-	},
-	"another program's": {
-		func(t *testing.T, path string) { raw(t, path, "PRAGMA application_id = 1234") },
-		state.ErrCorrupt,
-		[]string{"another program", "STATE_URL"},
-	},
-	"a newer ghlsync's": {
-		func(t *testing.T, path string) {
-			raw(t, path, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)")
-		}, state.ErrNewerSchema, []string{"9999", "newer"},
-	},
-}
-
-func TestUnusableFilesAreLeftAlone(t *testing.T) {
-	t.Parallel()
-	for name, c := range unusable {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			path := made(t)
-			c.spoil(t, path)
-			before := read(t, path)
-			s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
-			if err == nil {
-				t.Fatal(errors.Join(errors.New("it opens"), s.Close()))
-			}
-			r, readErr := sqlite.OpenReadOnly(t.Context(), path)
-			if readErr == nil {
-				t.Fatal(errors.Join(errors.New("it opens for reading"), r.Close()))
-			}
-			for _, err := range []error{err, readErr} {
-				if !errors.Is(err, c.is) {
-					t.Errorf("%v is not %v", err, c.is)
-				}
-				for _, text := range append(c.says, path) {
-					if !strings.Contains(err.Error(), text) {
-						t.Errorf("%q does not say %q", err, text)
-					}
-				}
-			}
-			if !bytes.Equal(before, read(t, path)) {
-				t.Error("the file has changed")
-			}
-			if _, held, err := sqlite.Holder(path); held || err != nil {
-				t.Errorf("the lock is kept: %v", err)
-			}
-		})
-	}
-}
-
 func read(t *testing.T, path string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -199,6 +147,9 @@ func TestWhatIsNoFile(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := sqlite.Open(t.Context(), dir, sqlite.Options{}); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a directory: %v", err)
+	}
+	if _, err := sqlite.OpenReadOnly(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("reading a directory: %v", err)
 	}
 	missing := filepath.Join(dir, "no", "state.db")
 	if _, err := sqlite.Open(t.Context(), missing, sqlite.Options{}); !errors.Is(err, fs.ErrNotExist) {

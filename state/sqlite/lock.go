@@ -30,6 +30,10 @@ func lockPath(path string) string { return path + ".lock" }
 // which. It is decided by trying the lock, which the kernel drops when its
 // holder dies, never by the process id.
 func Holder(path string) (Holding, bool, error) {
+	path, err := resolve(path)
+	if err != nil {
+		return Holding{}, false, err
+	}
 	f, err := os.Open(lockPath(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Holding{}, false, nil

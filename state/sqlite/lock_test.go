@@ -134,10 +134,32 @@ func TestLockWithinAProcess(t *testing.T) {
 	t.Parallel()
 	path := made(t)
 	s := openAt(t, path)
-	if _, err := sqlite.Open(t.Context(), path, sqlite.Options{}); !errors.Is(err, state.ErrLocked) {
-		t.Errorf("opened twice: %v", err)
+	if err := s.Announce("127.0.0.1:5678"); err != nil {
+		t.Fatal(err)
 	}
+	_, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+	refuses(t, err, state.ErrLocked, "process "+strconv.Itoa(os.Getpid()), "127.0.0.1:5678", path)
 	fill(t, s, "the first goes on")
+}
+
+// A file has one lock, by whatever name it is opened.
+func TestLockByAnotherName(t *testing.T) {
+	t.Parallel()
+	path := made(t)
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	openAt(t, path)
+	if s, err := sqlite.Open(t.Context(), link, sqlite.Options{}); !errors.Is(err, state.ErrLocked) {
+		t.Errorf("opened twice: %v", err)
+		if err == nil {
+			t.Error(s.Close())
+		}
+	}
+	if _, held, err := sqlite.Holder(link); err != nil || !held {
+		t.Errorf("held: %v, %v", held, err)
+	}
 }
 
 func TestLockBetweenProcesses(t *testing.T) {
@@ -148,14 +170,7 @@ func TestLockBetweenProcesses(t *testing.T) {
 		t.Fatal(said)
 	}
 	_, err := sqlite.Open(t.Context(), path, sqlite.Options{})
-	if !errors.Is(err, state.ErrLocked) {
-		t.Fatalf("%v, want ErrLocked", err)
-	}
-	for _, text := range []string{"process " + strconv.Itoa(p.cmd.Process.Pid), "127.0.0.1:4321", path, "STATE_URL"} {
-		if !strings.Contains(err.Error(), text) {
-			t.Errorf("%q does not say %q", err, text)
-		}
-	}
+	refuses(t, err, state.ErrLocked, "process "+strconv.Itoa(p.cmd.Process.Pid), "127.0.0.1:4321", path, "STATE_URL")
 	h, held, err := sqlite.Holder(path)
 	if err != nil || !held || h.PID != p.cmd.Process.Pid || h.HTTPAddr != "127.0.0.1:4321" {
 		t.Errorf("holder %+v, %v, %v", h, held, err)

@@ -60,9 +60,9 @@ var _ state.Store = (*Store)(nil)
 // process has it open so, state.ErrCorrupt and state.ErrNewerSchema for a file
 // that it must not write to; such a file stays as it is, to the byte.
 func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
-	path, err = filepath.Abs(path)
+	path, err = resolve(path)
 	if err != nil {
-		return nil, fmt.Errorf("resolve the state's path: %w", err)
+		return nil, err
 	}
 	l, err := lock(ctx, path)
 	if err != nil {
@@ -84,6 +84,23 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	s.Reader = Reader{path: path, db: openDB(readerDSN(path, opts), readers)}
 	s.copier = startCopier(path, opts)
 	return s, nil
+}
+
+// resolve names a file by one name, since its lock goes by that. SQLite does the
+// same for the -wal and -shm files.
+func resolve(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("resolve the state's path: %w", err)
+	}
+	target, err := filepath.EvalSymlinks(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, nil // yet to be made
+	case err != nil:
+		return "", fmt.Errorf("resolve the state's path: %w", err)
+	}
+	return target, nil
 }
 
 // Announce tells other processes, through [Holder], where this one's admin API
@@ -122,20 +139,21 @@ func (s *Store) closeWriter() error {
 }
 
 // OpenReadOnly opens the state file at path beside a daemon, or without one. It
-// never makes or changes a file. A missing one is fs.ErrNotExist, an unusable one
-// as in [Open].
+// never makes or changes a state; where no daemon runs, SQLite leaves an empty -wal
+// and a -shm file beside it, which the next daemon takes over. A missing file is
+// fs.ErrNotExist, an unusable one as in [Open].
 func OpenReadOnly(ctx context.Context, path string) (*Reader, error) {
-	path, err := filepath.Abs(path)
+	path, err := resolve(path)
 	if err != nil {
-		return nil, fmt.Errorf("resolve the state's path: %w", err)
+		return nil, err
 	}
-	info, err := os.Stat(path)
+	size, err := fileSize(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("there is no state at %s yet: start the daemon, or set STATE_URL to its file: %w", path, fs.ErrNotExist)
 	case err != nil:
-		return nil, fmt.Errorf("look at the state file: %w", err)
-	case info.Size() == 0:
+		return nil, err
+	case size == 0:
 		return nil, fmt.Errorf("the state at %s is still empty: start the daemon: %w", path, fs.ErrNotExist)
 	}
 	if err := check(ctx, path); err != nil {

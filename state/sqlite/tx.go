@@ -37,7 +37,8 @@ func (s *Store) Begin(ctx context.Context) (state.Tx, error) {
 		return nil, s.fail("wait for the state's writer", err)
 	}
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return nil, errors.Join(s.fail("begin", err), conn.Close())
+		// If ctx ended at the wrong moment, the transaction has begun all the same.
+		return nil, errors.Join(s.fail("begin", err), s.discard(conn))
 	}
 	return &tx{s: s, conn: conn}, nil
 }
@@ -76,13 +77,19 @@ func (t *tx) Rollback() error {
 	}
 	// SQLite has rolled back already, or cannot: without its connection the
 	// transaction is gone in either case.
-	dropped := t.s.save.drop(t.conn)
-	bad := t.conn.Raw(func(any) error { return driver.ErrBadConn })
+	t.ended = true
+	return t.s.fail("roll back", t.s.discard(t.conn))
+}
+
+// discard closes the writer's connection, and gives up what was begun on it. The
+// next Tx opens another.
+func (s *Store) discard(conn *sql.Conn) error {
+	dropped := s.save.drop(conn)
+	bad := conn.Raw(func(any) error { return driver.ErrBadConn })
 	if errors.Is(bad, driver.ErrBadConn) {
 		bad = nil
 	}
-	t.ended = true
-	return t.s.fail("roll back", errors.Join(dropped, bad))
+	return errors.Join(dropped, bad)
 }
 
 func (t *tx) end() error {

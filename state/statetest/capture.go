@@ -70,7 +70,11 @@ func testCheckpoint(r *rig) {
 	next := checkpoint(7, "you") // a new epoch may begin lower
 	next.Epoch, next.SystemID, next.Timeline, next.Database, next.Fingerprint = 4, "8", 9, "d", "f"
 	next.SnapshotLSN, next.UpdatedAt = 12, start.Add(time.Hour)
-	r.change(func(ctx context.Context, tx state.Tx) error { return tx.SetCheckpoint(ctx, &first, next) })
+	next.CommittedAt, next.Baseline = start.Add(time.Minute), time.Time{}
+	r.change(func(ctx context.Context, tx state.Tx) error {
+		between := checkpoint(1<<62+1, "me") // it may move more than once in a Tx
+		return errors.Join(tx.SetCheckpoint(ctx, &first, between), tx.SetCheckpoint(ctx, &between, next))
+	})
 	r.same("next", &next, r.checkpoint("ghlsync"))
 	r.same("other stays", &other, r.checkpoint("other"))
 }
@@ -93,7 +97,10 @@ func testFenced(r *rig) {
 		"another slot":     other(func(c *state.Checkpoint) { c.Slot = "nothing" }),
 	} {
 		tx := r.begin()
-		if err := tx.Save(r.Context(), synced("row of "+name)); err != nil {
+		defer tx.Rollback() //nolint:errcheck // a second time it does nothing
+		second := checkpoint(1, "me")
+		second.Slot = "other"
+		if err := errors.Join(tx.Save(r.Context(), synced("row of "+name)), tx.SetCheckpoint(r.Context(), nil, second)); err != nil {
 			r.Fatal(err)
 		}
 		next := stored
@@ -103,6 +110,10 @@ func testFenced(r *rig) {
 		}
 		if err := tx.SetCheckpoint(r.Context(), prev, next); !errors.Is(err, state.ErrFenced) {
 			r.Errorf("%s: %v, want ErrFenced", name, err)
+		}
+		// Whoever overlooks the error gets no further.
+		if err := tx.Save(r.Context(), synced("later row of "+name)); err == nil {
+			r.Errorf("%s: a fenced tx saves", name)
 		}
 		if err := tx.Commit(r.Context()); !errors.Is(err, state.ErrFenced) {
 			r.Errorf("%s: commit: %v, want ErrFenced", name, err)
@@ -114,6 +125,9 @@ func testFenced(r *rig) {
 	r.same("rows", 0, len(r.list(state.Filter{}, "", 10)))
 	r.same("counts", state.Counts{}, r.counts())
 	r.same("checkpoint", &stored, r.checkpoint("ghlsync"))
+	if cp := r.checkpoint("other"); cp != nil {
+		r.Errorf("the checkpoint of another slot is stored: %+v", cp)
+	}
 }
 
 // testCheckpointWithRows: whoever sees the checkpoint sees what it covers.

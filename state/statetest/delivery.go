@@ -3,6 +3,8 @@ package statetest
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"ghlsync/state"
@@ -132,26 +134,40 @@ func (r *rig) prune(tombstones, attempts time.Time, limit int) (n int) {
 	return n
 }
 
+// testPruneTombstones has a row for each reason to stay, and all that may go.
 func testPruneTombstones(r *rig) {
-	parked := tombstone("parked", ago(48*time.Hour))
-	parked.GHL, parked.Parked = state.GHLPresent, "REJECTED"
-	waits := retraction("pending", ago(48*time.Hour))
-	waits.UpdatedAt = ago(48 * time.Hour)
-	held := retraction("held", ago(48*time.Hour))
-	held.Hold, held.UpdatedAt, held.NextAttempt = state.Held, ago(48*time.Hour), time.Time{}
-	kept := retraction("kept", ago(48*time.Hour))
-	kept.Hold, kept.UpdatedAt, kept.NextAttempt = state.Kept, ago(48*time.Hour), time.Time{}
-	old := synced("present")
-	old.UpdatedAt = ago(48 * time.Hour)
-	r.save(parked, waits, held, kept, old, tombstone("young", ago(time.Hour)),
-		tombstone("t1", ago(30*time.Hour)), tombstone("t2", ago(29*time.Hour)), tombstone("t3", ago(28*time.Hour)))
+	old := ago(48 * time.Hour)
+	stays := map[state.EventID]func(*state.Mapping){
+		"parked":  func(m *state.Mapping) { m.Parked = "REJECTED" },
+		"pending": func(m *state.Mapping) { m.GHL, m.NextAttempt = state.GHLPresent, start },
+		"unsettled": func(m *state.Mapping) {
+			m.UnsettledUntil, m.NextAttempt = start, start
+		},
+		"unknown": func(m *state.Mapping) {
+			m.Call = &state.Call{Operation: state.Delete, State: state.Unknown, Body: []byte("{}")}
+		},
+		"held":    func(m *state.Mapping) { m.Hold = state.Held },
+		"kept":    func(m *state.Mapping) { m.Hold, m.GHL = state.Kept, state.GHLPresent },
+		"spared":  func(m *state.Mapping) { m.Hold = state.Kept },
+		"leased":  func(m *state.Mapping) { m.LeaseUntil = start },
+		"young":   func(m *state.Mapping) { m.UpdatedAt = ago(24 * time.Hour) },
+		"present": func(m *state.Mapping) { *m = *synced("present"); m.UpdatedAt = old },
+	}
+	for id, why := range stays {
+		m := tombstone(string(id), old)
+		why(m)
+		r.save(m)
+	}
+	released := tombstone("released", ago(28*time.Hour))
+	released.Hold, released.Retracted = state.Released, true
+	r.save(tombstone("t1", ago(30*time.Hour)), tombstone("t2", ago(24*time.Hour+time.Microsecond)), released)
 	before := r.counts()
 	for _, want := range []int{2, 1, 0} {
 		if n := r.prune(ago(24*time.Hour), ago(24*time.Hour), 2); n != want {
 			r.Errorf("pruned %d, want %d", n, want)
 		}
 	}
-	r.same("what is left", []state.EventID{"held", "kept", "parked", "pending", "present", "young"}, ids(r.list(state.Filter{}, "", 100)))
+	r.same("what is left", slices.Sorted(maps.Keys(stays)), ids(r.list(state.Filter{}, "", 100)))
 	r.same("counts", before, r.counts())
 }
 

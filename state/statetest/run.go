@@ -8,28 +8,35 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pglogrepl"
+	"pgregory.net/rapid"
 
 	"ghlsync/state"
 )
 
-// Open opens a state with nothing in it, and closes it when the test ends.
-type Open func(t *testing.T) state.Store
+// Open opens one state: with nothing in it the first time, as it was left each
+// time after. The suite closes the Store it got before.
+type Open func(ctx context.Context) (state.Store, error)
 
-// Run runs the suite.
-func Run(t *testing.T, open Open) {
+// Run runs the suite. fresh is called for each test, and again where a property is
+// checked many times: it makes a state that nobody else knows, which may stay until
+// the test ends.
+func Run(t *testing.T, fresh func(t *testing.T) Open) {
 	t.Helper()
 	for name, test := range map[string]func(*rig){
 		"rows come back whole":                  testRoundTrip,
 		"each field comes back alone":           testEachField,
+		"every field comes back":                testEveryField,
 		"load":                                  testLoad,
 		"get of an unknown event":               testGetUnknown,
 		"nothing is visible before its commit":  testVisibility,
 		"a rollback leaves nothing":             testRollback,
 		"an ended tx does nothing":              testEnded,
 		"a canceled context commits nothing":    testCanceled,
+		"a begin that is given up":              testCanceledBegin,
 		"a large tx":                            testLargeTx,
 		"readers go on beside a tx":             testReadersBesideTx,
-		"counts and lists equal a model":        testModel,
+		"writers wait for what they load":       testWriters,
+		"the store equals a model":              testModel,
 		"lists are paged in the order of ids":   testPaging,
 		"every filter":                          testFilters,
 		"due":                                   testDue,
@@ -48,15 +55,68 @@ func Run(t *testing.T, open Open) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(&rig{T: t, Store: open(t)})
+			r := &rig{TB: t, ctx: t.Context(), fresh: func() Open { return fresh(t) }, open: fresh(t)}
+			r.Store = r.opened()
+			t.Cleanup(func() { r.close() })
+			test(r)
 		})
 	}
 }
 
-// rig is one test's state.
+// rig is one state and the test that it is for, or one check of a property.
 type rig struct {
-	*testing.T
+	rapid.TB
 	state.Store
+	ctx   context.Context
+	fresh func() Open
+	open  Open
+}
+
+// Context ends with the test.
+func (r *rig) Context() context.Context { return r.ctx }
+
+func (r *rig) opened() state.Store {
+	r.Helper()
+	s, err := r.open(r.ctx)
+	if err != nil {
+		r.Fatalf("open: %v", err)
+	}
+	return s
+}
+
+func (r *rig) close() {
+	r.Helper()
+	if err := r.Close(); err != nil {
+		r.Errorf("close: %v", err)
+	}
+}
+
+// reopen is a restart.
+func (r *rig) reopen() {
+	r.Helper()
+	r.close()
+	r.Store = r.opened()
+}
+
+// check checks a property of the state that the rig has.
+func (r *rig) check(property func(t *rapid.T, r *rig)) {
+	r.Helper()
+	rapid.Check(r.TB, func(t *rapid.T) {
+		c := *r
+		c.TB = t
+		property(t, &c)
+	})
+}
+
+// checkFresh is check with a new state each time.
+func (r *rig) checkFresh(property func(t *rapid.T, r *rig)) {
+	r.Helper()
+	r.check(func(t *rapid.T, c *rig) {
+		c.open = r.fresh()
+		c.Store = c.opened()
+		defer c.close()
+		property(t, c)
+	})
 }
 
 // start is when everything in the suite begins. Stores keep microseconds.
@@ -64,8 +124,11 @@ var start = time.Date(2024, 1, 15, 9, 0, 0, 123_456_000, time.UTC)
 
 func ago(d time.Duration) time.Time { return start.Add(-d) }
 
-// equal ignores what only the store sets.
-var equal = cmp.Options{cmpopts.IgnoreUnexported(state.Mapping{})}
+// equal ignores what only the store sets. Times are the same in UTC.
+var equal = cmp.Options{
+	cmpopts.IgnoreUnexported(state.Mapping{}),
+	cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) && a.Location() == b.Location() }),
+}
 
 func (r *rig) begin() state.Tx {
 	r.Helper()
