@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -37,6 +38,9 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := dependOnSources("../.."); err != nil {
+		return "", err
+	}
 	path := filepath.Join(dir, "ghlsync")
 	out, err := exec.Command("go", "build", "-o", path, "ghlsync/cmd/ghlsync").CombinedOutput()
 	if err != nil {
@@ -44,6 +48,19 @@ var binary = sync.OnceValues(func() (string, error) {
 	}
 	return path, nil
 })
+
+// dependOnSources looks at every source file, so that 'go test' takes no result
+// from its cache that is of another binary: it knows the files that a test looked
+// at, and not those that a command built from.
+func dependOnSources(root string) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" && filepath.Ext(path) != ".sql" {
+			return err
+		}
+		_, err = os.Stat(path)
+		return err
+	})
+}
 
 // rig is a Sentra, a GHL and the place for a daemon between them.
 type rig struct {
