@@ -103,6 +103,7 @@ func newRoot(std streams) *cobra.Command {
 		Long:  rootHelp,
 		Example: `  ghlsync demo                             watch it work, everything on this machine
   ghlsync config                           check the settings
+  ghlsync doctor                           check Sentra's database, the state and GHL
   ghlsync run                              the daemon
   ghlsync status                           how it is doing
   ghlsync mappings list --status failed    what needs a person`,
@@ -113,6 +114,6 @@ func newRoot(std streams) *cobra.Command {
 	}
 	root.SetOut(std.out)
 	root.SetErr(std.err)
-	root.AddCommand(newRun(std), newDemo(std), newStatus(std), newMappings(std), newPause(std), newResume(std), newShadow(std), newSandbox(std), newConfig(std), newVersion(std))
+	root.AddCommand(newRun(std), newDemo(std), newDoctor(std), newStatus(std), newMappings(std), newPause(std), newResume(std), newShadow(std), newSandbox(std), newConfig(std), newVersion(std))
 	return root
 }
