@@ -103,34 +103,38 @@ func examineSource(ctx context.Context, o Options) []Result {
 	return examine(ctx, slices.Concat(store.checks(), s.checks()))
 }
 
-// examine runs checks in their order.
+// examine runs checks in their order. Where one is not well, what builds on it is
+// skipped for the reason of the first.
 func examine(ctx context.Context, checks []check) []Result {
 	results := make([]Result, 0, len(checks))
-	ended := make(map[string]Status)
+	missing := make(map[string]string) // why a check is nothing to build on
 	for _, c := range checks {
-		r := unmet(c, ended)
-		if r == nil {
-			found := c.within(ctx)
-			r = &found
+		var r Result
+		if why := unmet(c, missing); why != "" {
+			r = skip("%s", why)
+			missing[c.name] = why
+		} else {
+			r = c.within(ctx)
+			switch r.Status {
+			case Fail:
+				missing[c.name] = c.name + " has failed"
+			case Skipped:
+				missing[c.name] = c.name + " was skipped"
+			}
 		}
 		r.Name = c.name
-		ended[c.name] = r.Status
-		results = append(results, *r)
+		results = append(results, r)
 	}
 	return results
 }
 
-// unmet is the result of a check whose needs are not met; nil if they are.
-func unmet(c check, ended map[string]Status) *Result {
+func unmet(c check, missing map[string]string) string {
 	for _, need := range c.needs {
-		switch ended[need] {
-		case Fail:
-			return &Result{Status: Skipped, Detail: need + " has failed"}
-		case Skipped:
-			return &Result{Status: Skipped, Detail: need + " was skipped"}
+		if why := missing[need]; why != "" {
+			return why
 		}
 	}
-	return nil
+	return ""
 }
 
 func (c check) within(ctx context.Context) Result {
@@ -163,7 +167,7 @@ func failure(err error) Result {
 	if found := cdc.Findings(err); len(found) > 0 {
 		return findings(found)
 	}
-	return Result{Status: Fail, Detail: err.Error()}
+	return Result{Status: Fail, Detail: strings.TrimPrefix(err.Error(), cdc.ErrConnectionLost.Error()+": ")}
 }
 
 // findings makes one failed result of several findings.

@@ -77,9 +77,9 @@ func (r *rig) expect(t *testing.T, check string, want doctor.Status) doctor.Resu
 	return got
 }
 
-// await examines until a check is well: a server takes a new setting in its own
-// time.
-func (r *rig) await(t *testing.T, check string) {
+// await examines until a check ends as wanted: a server takes a new setting in its
+// own time.
+func (r *rig) await(t *testing.T, check string, want doctor.Status) doctor.Result {
 	t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
@@ -87,13 +87,13 @@ func (r *rig) await(t *testing.T, check string) {
 	defer tick.Stop()
 	for {
 		got := r.examine(t)[check]
-		if got.Status == doctor.OK {
-			return
+		if got.Status == want {
+			return got
 		}
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			t.Fatalf("%s stays %+v", check, got)
+			t.Fatalf("%s stays %+v, want %s", check, got, want)
 		}
 	}
 }
@@ -137,10 +137,10 @@ func (f fault) prove(t *testing.T, r *rig) {
 		}
 	}
 	maps.Copy(r.env, f.env)
-	found := r.expect(t, f.check, f.status)
+	found := r.await(t, f.check, f.status)
 	if !strings.Contains(found.Detail, f.says) {
 		t.Errorf("%q does not say %q", found.Detail, f.says)
 	}
 	r.mend(t, found)
-	r.await(t, f.check)
+	r.await(t, f.check, doctor.OK)
 }
