@@ -31,6 +31,10 @@ func NewVisit(ctx context.Context, cfg Config) (*Visit, error) {
 		return nil, err
 	}
 	s.look.conn, s.version = conn, serverVersion(conn)
+	// A later reconnection compares it. Where it cannot be had, there is none.
+	if rows, err := query(ctx, conn, `SELECT system_identifier FROM pg_control_system()`); err == nil {
+		s.system.SystemID = rows[0].text(0)
+	}
 	return &Visit{source: s}, nil
 }
 
@@ -65,7 +69,7 @@ func (v *Visit) Preflight(ctx context.Context) ([]*Finding, error) {
 }
 
 // Replicate makes sure that a replication connection comes about. Facts knows the
-// system and its timeline only after that.
+// server's timeline only after that.
 func (v *Visit) Replicate(ctx context.Context) (err error) {
 	s := v.source
 	if s.repl, err = s.connect(ctx, replication, " stream"); err != nil {

@@ -156,10 +156,11 @@ func skip(format string, args ...any) Result {
 
 // unanswered is for a question that got no answer: nobody knows, so it is not well.
 func unanswered(err error) Result {
+	r := failure(err)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return Result{Status: Fail, Detail: "no answer in time", Mend: "look for what holds it up, such as a lock, and ask again"}
+		r.Mend = "look for what holds it up, such as a lock, and ask again"
 	}
-	return failure(err)
+	return r
 }
 
 // failure tells of an error, and of the findings in it.
@@ -167,7 +168,14 @@ func failure(err error) Result {
 	if found := cdc.Findings(err); len(found) > 0 {
 		return findings(found)
 	}
-	return Result{Status: Fail, Detail: strings.TrimPrefix(err.Error(), cdc.ErrConnectionLost.Error()+": ")}
+	return Result{Status: Fail, Detail: reason(err)}
+}
+
+func reason(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	return strings.TrimPrefix(err.Error(), cdc.ErrConnectionLost.Error()+": ")
 }
 
 // findings makes one failed result of several findings.

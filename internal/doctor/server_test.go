@@ -1,10 +1,13 @@
 package doctor_test
 
 import (
+	"context"
+	"net"
 	"strings"
 	"testing"
 	"time"
 
+	"ghlsync/internal/config"
 	"ghlsync/internal/doctor"
 	"ghlsync/internal/postgres"
 	"ghlsync/internal/postgres/pgtest"
@@ -112,6 +115,34 @@ func TestSourceDown(t *testing.T) {
 	for _, name := range []string{"settings", "state", "webhook"} {
 		if got := results[name]; got.Status != doctor.OK {
 			t.Errorf("%+v", got)
+		}
+	}
+}
+
+// TestSilence: who takes a connection and says nothing does not keep the doctor, and
+// every check has a result.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, pgtest.Database(t))
+	all := r.examine(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections by itself
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close() //nolint:errcheck // nobody is served
+	r.env["SENTRA_DATABASE_URL"] = "postgres://u:hunter2@" + silent.Addr().String() + "/d?sslmode=disable"
+	r.env["GHL_WEBHOOK_URL"] = "https://" + silent.Addr().String() + "/hunter2"
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	report := doctor.Run(ctx, doctor.Options{Environment: config.FromMap(r.env)})
+	if len(report.Checks) != len(all) || report.OK {
+		t.Errorf("%d results, want %d: %+v", len(report.Checks), len(all), report)
+	}
+	for _, c := range report.Checks {
+		if c.Name == "connection" || c.Name == "webhook" {
+			if c.Status != doctor.Fail || c.Detail == "" || c.Mend == "" || strings.Contains(c.Detail, "hunter2") {
+				t.Errorf("%+v", c)
+			}
 		}
 	}
 }

@@ -129,13 +129,6 @@ func (t *target) unreachable(err error) Result {
 	return r
 }
 
-func reason(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "no answer in time"
-	}
-	return err.Error()
-}
-
 func (t *target) certificate(context.Context) Result {
 	switch left := t.notAfter.Sub(t.options.Now()); {
 	case t.notAfter.IsZero():
