@@ -48,9 +48,14 @@ func foreignSlotFinding(f Facts, cfg Config) *Finding {
 	default:
 		return nil
 	}
+	drop := dropSlotSQL(cfg)
+	if s.Temporary && s.ActivePID != 0 {
+		// It is only its own session's to drop, and goes with that.
+		drop = fmt.Sprintf("SELECT pg_terminate_backend(%d);", s.ActivePID)
+	}
 	return &Finding{
 		Code: CodeSlot, Problem: fmt.Sprintf("slot %s %s", cfg.Slot, problem),
-		Mend: "set CDC_SLOT to another name, or drop it if nobody needs it", SQL: []string{dropSlotSQL(cfg)},
+		Mend: "set CDC_SLOT to another name, or drop it if nobody needs it", SQL: []string{drop},
 	}
 }
 

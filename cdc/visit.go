@@ -47,15 +47,24 @@ func (v *Visit) Version() int { return v.source.version }
 // Role is who we are on the server.
 func (v *Visit) Role() string { return v.source.base.User }
 
-// Link tells whether the connection is encrypted, and whether it stays on this
-// machine.
-func (v *Visit) Link() (encrypted, local bool) {
-	conn := v.source.look.conn.Conn()
-	_, encrypted = conn.(*tls.Conn)
+// Link is what lies between us and the server.
+type Link struct {
+	Local     bool // it stays on this machine
+	Encrypted bool
+	Verified  bool // the server's certificate was checked
+}
+
+// Link tells how we are connected.
+func (v *Visit) Link() Link {
+	conn, l := v.source.look.conn.Conn(), Link{Local: true} // a socket in the file system
 	if addr, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		return encrypted, addr.IP.IsLoopback()
+		l.Local = addr.IP.IsLoopback()
 	}
-	return encrypted, true // a socket in the file system
+	if _, l.Encrypted = conn.(*tls.Conn); l.Encrypted {
+		asked := v.source.base.TLSConfig
+		l.Verified = asked != nil && (!asked.InsecureSkipVerify || asked.VerifyPeerCertificate != nil)
+	}
+	return l
 }
 
 // Preflight is what Open makes sure of: findings are what a person has to mend,

@@ -119,7 +119,7 @@ func (s *source) lostSlot(f cdc.Facts) Result {
 	}
 	if s.cdc.Create && s.cdc.OnSlotLoss != cdc.Stop {
 		r.Status = Warn
-		r.Mend = "start the daemon: it makes a new slot and takes a snapshot; or do the first by hand"
+		r.Mend = "start the daemon: it makes a new slot and takes a snapshot; or run this before"
 	}
 	return r
 }

@@ -14,9 +14,10 @@ import (
 	"ghlsync/internal/config"
 )
 
-// Limit bounds a whole examination, and checkLimit one check.
+// Limit bounds a whole examination, but for the moment that closing takes, and
+// checkLimit one check.
 const (
-	Limit      = 30 * time.Second
+	Limit      = 28 * time.Second
 	checkLimit = 12 * time.Second
 )
 
@@ -160,6 +161,13 @@ func unanswered(err error) Result {
 	if errors.Is(err, context.DeadlineExceeded) {
 		r.Mend = "look for what holds it up, such as a lock, and ask again"
 	}
+	return r
+}
+
+// unsure is for one without whose answer a run would work all the same.
+func unsure(err error) Result {
+	r := unanswered(err)
+	r.Status = Warn
 	return r
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"ghlsync/cdc"
 )
 
 // What cannot be planted on a server here is judged by itself.
@@ -14,11 +16,16 @@ import (
 func TestLink(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		encrypted, local bool
-		want             Status
-	}{{true, false, OK}, {true, true, OK}, {false, true, OK}, {false, false, Warn}} {
-		if got := judgeLink(c.encrypted, c.local); got.Status != c.want {
-			t.Errorf("encrypted %v, local %v: %+v", c.encrypted, c.local, got)
+		link cdc.Link
+		want Status
+	}{
+		{cdc.Link{Encrypted: true, Verified: true}, OK},
+		{cdc.Link{Encrypted: true}, OK},
+		{cdc.Link{Local: true}, OK},
+		{cdc.Link{}, Warn},
+	} {
+		if got := judgeLink(c.link); got.Status != c.want {
+			t.Errorf("%+v: %+v", c.link, got)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func (s *source) echo(ctx context.Context) Result {
 		WHERE type::text = ANY ($1::text[]) AND description ILIKE '%%appointment id%%' LIMIT %d`, s.visit.EventsTable(), sample),
 		cdc.TextArray(s.cdc.Types))
 	if err != nil {
-		return unanswered(err)
+		return unsure(err)
 	}
 	var ids, missed []string
 	for _, r := range rows {
@@ -88,7 +88,7 @@ func (s *source) inApp(ctx context.Context) Result {
 	}
 	_, baseline, err := s.store.prior(ctx, s.cdc.Slot)
 	if err != nil {
-		return unanswered(err)
+		return unsure(err)
 	}
 	if baseline.IsZero() {
 		return skip("the daemon has not taken its baseline yet")
@@ -99,13 +99,13 @@ func (s *source) inApp(ctx context.Context) Result {
 		ORDER BY updated_at DESC LIMIT %d`, s.visit.EventsTable(), sample),
 		cdc.TextArray(s.cdc.Types), baseline.UTC().Format(time.RFC3339Nano))
 	if err != nil {
-		return unanswered(err)
+		return unsure(err)
 	}
 	var foreign []string
 	for _, r := range rows {
 		m, err := s.store.reader.Get(ctx, state.EventID(r[0]))
 		if err != nil && !errors.Is(err, state.ErrNotFound) {
-			return unanswered(err)
+			return unsure(err)
 		}
 		if m == nil || m.AppointmentID != r[1] {
 			foreign = append(foreign, fmt.Sprintf("%q", r[0]))

@@ -30,8 +30,12 @@ func (s *source) readSettings(ctx context.Context) (map[string]parameter, error)
 	return settings, nil
 }
 
-// restart follows a setting that a running server cannot take.
-const restart = "raise it and restart the server (hosted: in the provider's settings)"
+// hosted is where ALTER SYSTEM is not for customers, and restart follows a setting
+// that a running server cannot take.
+const (
+	hosted  = " (hosted: in the provider's settings)"
+	restart = "raise it and restart the server" + hosted
+)
 
 func (s *source) freeSlots(ctx context.Context) Result {
 	rows, err := s.visit.Rows(ctx, `SELECT count(*), count(*) FILTER (WHERE slot_name = $1) FROM pg_replication_slots`, s.cdc.Slot)
@@ -74,7 +78,7 @@ func (s *source) capacity(setting, what string, used []string) Result {
 		Status: Warn, Detail: plural(free, what, what+"s") + " free, and a snapshot beside the stream needs one more",
 		Mend: "end what is not needed, or " + restart, SQL: []string{setServer(setting, strconv.Itoa(most+need-free))},
 	}
-	if need-free == 2 || free == 0 && need == 2 {
+	if need == 2 && free == 0 {
 		r.Status, r.Detail = Fail, fmt.Sprintf("no %s is free (%s = %d), and the stream needs one", what, setting, most)
 	}
 	return r
@@ -101,7 +105,7 @@ func (s *source) slotLimit(context.Context) Result {
 	}
 	return Result{
 		Status: Warn, Detail: "max_slot_wal_keep_size sets no limit: a daemon that stays away lets WAL fill the server's disk",
-		Mend: "set what the disk can spare; a slot that needs more is given up, and the daemon then heals by a snapshot",
+		Mend: "set what the disk can spare; a slot that needs more is given up, and the daemon then heals by a snapshot" + hosted,
 		SQL:  []string{setServer("max_slot_wal_keep_size", fmt.Sprintf("%dMB", max(1, bytes>>20))), reload},
 	}
 }
@@ -118,7 +122,7 @@ func (s *source) slotIdle(context.Context) Result {
 	return Result{
 		Status: Warn,
 		Detail: fmt.Sprintf("idle_replication_slot_timeout gives up the slot of a daemon that is away for %s%s", timeout.value, timeout.unit),
-		Mend:   "let max_slot_wal_keep_size alone decide",
+		Mend:   "let max_slot_wal_keep_size alone decide" + hosted,
 		SQL:    []string{setServer("idle_replication_slot_timeout", "0"), reload},
 	}
 }
@@ -127,7 +131,7 @@ func (s *source) slotIdle(context.Context) Result {
 func (s *source) transactions(ctx context.Context) Result {
 	open, err := s.longTransactions(ctx)
 	if err != nil {
-		return unanswered(err)
+		return unsure(err)
 	}
 	if len(open) == 0 {
 		return good("none is open for long")
@@ -168,9 +172,9 @@ func (s *source) longTransactions(ctx context.Context) ([]cdc.OpenTransaction, e
 	var long, hidden []cdc.OpenTransaction
 	for _, t := range first {
 		switch {
-		case t.GID != "" || t.Age >= s.options.LongTransaction:
+		case t.Age >= s.options.LongTransaction:
 			long = append(long, t)
-		case t.Age == 0 && t.State == "":
+		case t.PID != 0 && t.Age == 0 && t.State == "":
 			hidden = append(hidden, t)
 		}
 	}
@@ -207,7 +211,7 @@ func (s *source) clock(ctx context.Context) Result {
 	rows, err := s.visit.Rows(ctx, `SELECT extract(epoch FROM clock_timestamp())::float8`)
 	after := s.options.Now()
 	if err != nil {
-		return unanswered(err)
+		return unsure(err)
 	}
 	seconds, err := strconv.ParseFloat(rows[0][0], 64)
 	if err != nil {

@@ -31,6 +31,11 @@ func TestServerFaults(t *testing.T) {
 	}
 	fault{check: "transactions", before: doctor.Warn, status: doctor.Warn, says: "idle in transaction"}.prove(t, r)
 
+	if _, err := r.db.Conn(t).Exec(t.Context(), `SELECT pg_create_logical_replication_slot($1, 'pgoutput', true)`, r.db.Name); err != nil {
+		t.Fatal(err)
+	}
+	fault{check: "slot", before: doctor.Fail, status: doctor.Fail, says: "temporary"}.prove(t, r)
+
 	other := pgtest.DatabaseOn(t, server)
 	other.Exec(t, `SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, r.db.Name)
 	fault{check: "slot", before: doctor.Fail, status: doctor.Fail, says: "belongs to database"}.prove(t, r)

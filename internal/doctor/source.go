@@ -96,11 +96,13 @@ func (s *source) encryption(context.Context) Result {
 	return judgeLink(s.visit.Link())
 }
 
-func judgeLink(encrypted, local bool) Result {
+func judgeLink(l cdc.Link) Result {
 	switch {
-	case encrypted:
-		return good("TLS")
-	case local:
+	case l.Verified:
+		return good("TLS, and the server's certificate is checked")
+	case l.Encrypted:
+		return good("TLS, but anybody's certificate would do (sslmode=verify-full checks it)")
+	case l.Local:
 		return good("none, and the connection stays on this machine")
 	}
 	return Result{

@@ -21,9 +21,9 @@ func (s *source) syncStandby(ctx context.Context) Result {
 	r := Result{
 		Status: Fail,
 		Detail: fmt.Sprintf("synchronous_standby_names counts our stream as a standby (%s): commits in Sentra would wait for the daemon", list(counted)),
-		Mend:   "name the real standbys only",
+		Mend:   "name the real standbys only" + hosted,
 	}
-	real, known, err := s.standbys(ctx)
+	physical, known, err := s.standbys(ctx)
 	if err != nil {
 		return unanswered(err)
 	}
@@ -32,7 +32,7 @@ func (s *source) syncStandby(ctx context.Context) Result {
 		r.Mend = "list the application_name of each real standby in synchronous_standby_names, in place of what counts ours; this role may not see them"
 		return r
 	}
-	value = wanted.without(counted, real).String()
+	value = wanted.without(counted, physical).String()
 	if value == "" {
 		r.Mend += " (there is none now, so nothing is left to wait for)"
 	}
@@ -98,8 +98,8 @@ func (l standbyList) counting(ours []string) []string {
 	return counted
 }
 
-// without leaves entries out; an asterisk becomes the real standbys.
-func (l standbyList) without(counted, real []string) standbyList {
+// without leaves entries out; an asterisk becomes the standbys that there are.
+func (l standbyList) without(counted, physical []string) standbyList {
 	left := standbyList{method: l.method}
 	for _, name := range l.names {
 		if !slices.Contains(counted, name) {
@@ -107,7 +107,7 @@ func (l standbyList) without(counted, real []string) standbyList {
 		}
 	}
 	if slices.Contains(counted, "*") {
-		for _, name := range real {
+		for _, name := range physical {
 			if !slices.Contains(left.names, name) {
 				left.names = append(left.names, name)
 			}

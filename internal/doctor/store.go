@@ -68,10 +68,10 @@ func (s *store) directory(ctx context.Context) Result {
 	case !info.IsDir():
 		return Result{Status: Fail, Detail: dir + " is not a directory", Mend: "set STATE_URL to a file in a directory"}
 	}
-	const writable = 2 // W_OK of access(2)
+	const usable = 4 | 2 // R_OK and W_OK of access(2)
 	for _, p := range []string{dir, path, path + ".lock"} {
-		if err := syscall.Access(p, writable); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return Result{Status: Fail, Detail: fmt.Sprintf("%s cannot be written: %v", p, err), Mend: "give it to the user that runs the daemon, on a file system that takes writes"}
+		if err := syscall.Access(p, usable); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return Result{Status: Fail, Detail: fmt.Sprintf("%s cannot be read and written: %v", p, err), Mend: "give it to the user that runs the daemon, on a file system that takes writes"}
 		}
 	}
 	return good("%s can be written", dir)
@@ -97,8 +97,10 @@ func (s *store) state(ctx context.Context) Result {
 		return good("there is none yet: the first start makes it")
 	case errors.Is(err, state.ErrCorrupt), errors.Is(err, state.ErrNewerSchema):
 		return Result{Status: Fail, Detail: err.Error(), Mend: "restore a backup, or see 'The state file is damaged' in docs/OPERATIONS.md"}
+	case errors.Is(err, state.ErrOlderSchema):
+		return skip("%v", err)
 	case err != nil:
-		return Result{Status: Warn, Detail: err.Error(), Mend: "start the daemon, which brings it up to date"}
+		return unanswered(err)
 	}
 	counts, err := s.reader.Counts(ctx)
 	if err != nil {

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -177,4 +178,32 @@ func TestInAppWebhooks(t *testing.T) {
 	if got := r.expect(t, "in_app_webhooks", doctor.Warn); !strings.Contains(got.Detail, `1 event got an appointment id that is not from here: "event-1700000004.000004"`) {
 		t.Errorf("%+v", got)
 	}
+}
+
+// TestOlderState: a start brings it up to date, and until then nothing is said of
+// what is in it.
+func TestOlderState(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, pgtest.Database(t))
+	s, err := sqlite.Open(t.Context(), r.statePath(), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", r.statePath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), "DELETE FROM goose_db_version WHERE version_id > 1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.expect(t, "state", doctor.Skipped); !strings.Contains(got.Detail, "older ghlsync") {
+		t.Errorf("%+v", got)
+	}
+	r.expect(t, "start", doctor.Skipped)
 }

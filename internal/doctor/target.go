@@ -55,6 +55,12 @@ func (t *target) reach(ctx context.Context) Result {
 		return failure(err)
 	}
 	t.url, t.cfg = u, cfg.GHL
+	if !t.cfg.WebhookEnabled {
+		return Result{
+			Status: Warn, Detail: "GHL_WEBHOOK_ENABLED is false: changes are kept, and nothing is sent",
+			Mend: "set GHL_WEBHOOK_ENABLED=true",
+		}
+	}
 	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err != nil || proxy != nil {
 		return t.throughProxy(ctx, proxy, err)
 	}
@@ -62,12 +68,6 @@ func (t *target) reach(ctx context.Context) Result {
 	defer cancel()
 	if err := t.shakeHands(ctx); err != nil {
 		return t.unreachable(err)
-	}
-	if !t.cfg.WebhookEnabled {
-		return Result{
-			Status: Warn, Detail: "GHL_WEBHOOK_ENABLED is false: changes are kept, and nothing is sent",
-			Mend: "set GHL_WEBHOOK_ENABLED=true",
-		}
 	}
 	return good("%s answers", t.url.Host)
 }

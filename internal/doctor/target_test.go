@@ -64,7 +64,7 @@ func TestSendTest(t *testing.T) {
 	if s := r.ghl.Stats(); s.Requests != 1 || s.Acted != 0 || s.Violations != 0 {
 		t.Errorf("%+v", s)
 	}
-	if body := string(r.ghl.Requests()[0].Body); !strings.Contains(body, `"sentra_event_id":"ghlsync-doctor-test"`) {
+	if body := r.ghl.Requests()[0].Body; !strings.Contains(body, `"sentra_event_id":"ghlsync-doctor-test"`) {
 		t.Errorf("sent %s", body)
 	}
 	for _, c := range []struct {
