@@ -48,9 +48,14 @@ func foreignSlotFinding(f Facts, cfg Config) *Finding {
 	default:
 		return nil
 	}
+	drop := dropSlotSQL(cfg)
+	if s.Temporary && s.ActivePID != 0 {
+		// It is only its own session's to drop, and goes with that.
+		drop = fmt.Sprintf("SELECT pg_terminate_backend(%d);", s.ActivePID)
+	}
 	return &Finding{
 		Code: CodeSlot, Problem: fmt.Sprintf("slot %s %s", cfg.Slot, problem),
-		Mend: "set CDC_SLOT to another name, or drop it if nobody needs it", SQL: []string{dropSlotSQL(cfg)},
+		Mend: "set CDC_SLOT to another name, or drop it if nobody needs it", SQL: []string{drop},
 	}
 }
 
@@ -162,4 +167,28 @@ func (c Config) RoleSQL(role string) []string {
 		fmt.Sprintf("GRANT SELECT ON %s TO %s;", events, r),
 		fmt.Sprintf("GRANT SELECT (%s) ON %s TO %s;", strings.Join(clientColumns[:], ", "), clients, r),
 	}
+}
+
+// SlotFinding is nil for a slot that can be ours, and for none.
+func (c Config) SlotFinding(f Facts) *Finding { return foreignSlotFinding(f, c) }
+
+// PublicationFinding is nil for a publication that is as it should be or merely
+// lacks the table, and for none.
+func (c Config) PublicationFinding(f Facts) *Finding { return publicationFinding(f, c) }
+
+// SourceFinding is nil if a checkpoint belongs to the source, and for none.
+func (c Config) SourceFinding(p *Prior, f Facts) *Finding { return sourceFinding(p, f) }
+
+// RepairSQL makes publication and slot anew, as far as they are not what they
+// should be.
+func (c Config) RepairSQL(f Facts) []string { return repairSQL(f, c) }
+
+// AddTableSQL is the statement that adds the events table to the publication.
+func (c Config) AddTableSQL() string { return addTableSQL(c) }
+
+// ApplicationNames are what replication connections call themselves: what
+// synchronous_standby_names must not count.
+func (c Config) ApplicationNames() []string {
+	name := c.withDefaults().ApplicationName
+	return []string{name + " stream", name + " snapshot"}
 }

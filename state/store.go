@@ -16,6 +16,9 @@ var (
 	ErrCorrupt = errors.New("state is damaged")
 	// ErrNewerSchema: a newer ghlsync wrote this state.
 	ErrNewerSchema = errors.New("state was written by a newer ghlsync")
+	// ErrOlderSchema: an older ghlsync wrote this state, and who only reads cannot
+	// bring it up to date.
+	ErrOlderSchema = errors.New("state was written by an older ghlsync")
 	// ErrFenced: the checkpoint is not what this capturer wrote last; somebody
 	// else captures. Nothing of the transaction is stored.
 	ErrFenced = errors.New("another capturer has taken over")

@@ -103,6 +103,7 @@ func newRoot(std streams) *cobra.Command {
 		Long:  rootHelp,
 		Example: `  ghlsync demo                             watch it work, everything on this machine
   ghlsync config                           check the settings
+  ghlsync doctor                           check Sentra's database, the state and GHL
   ghlsync run                              the daemon
   ghlsync status                           how it is doing
   ghlsync mappings list --status failed    what needs a person`,
@@ -113,7 +114,7 @@ func newRoot(std streams) *cobra.Command {
 	}
 	root.SetOut(std.out)
 	root.SetErr(std.err)
-	root.AddCommand(newRun(std), newDemo(std), newSetup(std), newStatus(std), newMappings(std), newReconcile(std), newBackfill(std),
+	root.AddCommand(newRun(std), newDemo(std), newSetup(std), newDoctor(std), newStatus(std), newMappings(std), newReconcile(std), newBackfill(std),
 		newPause(std), newResume(std), newShadow(std), newSlot(std), newSandbox(std), newConfig(std), newVersion(std))
 	return root
 }

@@ -15,11 +15,9 @@ import (
 // New makes a logger that writes to w. With config.LogAuto the writer decides:
 // text on a terminal, JSON otherwise.
 func New(w io.Writer, level slog.Leveler, format config.LogFormat) *slog.Logger {
-	terminal := IsTerminal(w)
-	if format == config.LogText || format != config.LogJSON && terminal {
-		_, plain := os.LookupEnv("NO_COLOR")
+	if format == config.LogText || format != config.LogJSON && IsTerminal(w) {
 		return slog.New(tint.NewTextHandler(w, &tint.Options{
-			Level: level, TimeFormat: "15:04:05.000", NoColor: plain || !terminal,
+			Level: level, TimeFormat: "15:04:05.000", NoColor: !Coloured(w),
 		}))
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: utc}))
@@ -34,6 +32,13 @@ func utc(groups []string, a slog.Attr) slog.Attr {
 		}
 	}
 	return a
+}
+
+// Coloured tells whether what is written to w may be coloured: it is a terminal, and
+// NO_COLOR is not set.
+func Coloured(w io.Writer) bool {
+	_, plain := os.LookupEnv("NO_COLOR")
+	return !plain && IsTerminal(w)
 }
 
 // IsTerminal reports whether a person may be looking at what is written to w.

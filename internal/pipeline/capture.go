@@ -251,7 +251,7 @@ func (c *Capture) prepare(ctx context.Context, src *cdc.Source, a *Applier) erro
 	if err != nil {
 		return fmt.Errorf("inspect source: %w", err)
 	}
-	prior := priorOf(cp)
+	prior := PriorOf(cp)
 	if c.unreadable && prior != nil {
 		prior.Fingerprint = "" // as if the publication had changed since: it did, for the slot
 	}
@@ -276,8 +276,8 @@ func (c *Capture) prepare(ctx context.Context, src *cdc.Source, a *Applier) erro
 	return c.afresh(ctx, src, a, cp, verdict)
 }
 
-// priorOf is the checkpoint in the words of package cdc.
-func priorOf(cp *state.Checkpoint) *cdc.Prior {
+// PriorOf is the checkpoint in the words of package cdc.
+func PriorOf(cp *state.Checkpoint) *cdc.Prior {
 	if cp == nil {
 		return nil
 	}

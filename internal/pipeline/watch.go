@@ -84,7 +84,7 @@ func (w *watcher) look(ctx context.Context) error {
 		w.publish([]string{"the checkpoint cannot be read"})
 		return nil //nolint:nilerr // the applier meets the same trouble, and says so
 	}
-	switch v := cdc.JudgePoll(*priorOf(cp), facts, w.c.opts.Source); v.Action {
+	switch v := cdc.JudgePoll(*PriorOf(cp), facts, w.c.opts.Source); v.Action {
 	case cdc.Refuse:
 		return v.Err
 	case cdc.Heal:

@@ -141,8 +141,8 @@ func checkCurrent(ctx context.Context, path string) (err error) {
 		return damaged(path, fmt.Errorf("read the state's schema version: %w", err))
 	}
 	if current < latestSchema {
-		return fmt.Errorf("%s has schema %d of an older ghlsync, this program reads %d: start the daemon, which brings it up to date",
-			path, current, latestSchema)
+		return fmt.Errorf("%w: %s has schema %d, this program reads %d: start the daemon, which brings it up to date",
+			state.ErrOlderSchema, path, current, latestSchema)
 	}
 	return nil
 }
