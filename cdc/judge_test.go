@@ -67,7 +67,7 @@ func TestJudge(t *testing.T) {
 		"standby":                              {edit: []func(*change){active}, want: Wait, says: []string{"4242"}},
 		"standby leaves healing to the active": {edit: []func(*change){active, ahead, otherPrint}, want: Wait},
 
-		"other system":   {edit: []func(*change){func(c *change) { c.facts.SystemID = "78" }}, want: Refuse, is: ErrOtherSource, says: []string{"77", "78", "STATE_URL", "move the old state away"}},
+		"other system":   {edit: []func(*change){func(c *change) { c.facts.SystemID = "78" }}, want: Refuse, is: ErrOtherSource, says: []string{"77", "78", "STATE_URL", "setup --accept-source"}},
 		"other database": {edit: []func(*change){func(c *change) { c.facts.Database, c.facts.Slot.Database = "other", "other" }}, want: Refuse, is: ErrOtherSource},
 		"no table":       {edit: []func(*change){func(c *change) { c.facts.TableOID = 0 }}, want: Refuse, says: []string{"no table public.calendar_events"}},
 

@@ -10,17 +10,12 @@ import (
 // for no right but to read, and does not wait for the stream. Errors are those of
 // Open.
 func Peek(ctx context.Context, cfg Config, id string) (row Row, client *Client, found bool, err error) {
-	if err := Check(cfg); err != nil {
-		return row, nil, false, err
-	}
-	s, err := newSource(cfg)
+	v, err := NewVisit(ctx, cfg)
 	if err != nil {
 		return row, nil, false, err
 	}
-	if s.look.conn, err = s.connect(ctx, ordinary, " explain"); err != nil {
-		return row, nil, false, err
-	}
-	defer func() { err = errors.Join(err, s.Close(ctx)) }()
+	defer func() { err = errors.Join(err, v.Close(ctx)) }()
+	s := v.source
 	if _, row, found, err = s.askEvent(ctx, id); err != nil || !found {
 		return row, nil, found, err
 	}

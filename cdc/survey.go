@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Survey is what can be told of a source without streaming from it.
@@ -20,73 +18,46 @@ type Survey struct {
 
 // Look surveys the source on one ordinary connection, with no right but to log in,
 // and changes nothing. Errors are those of Open.
-func Look(ctx context.Context, cfg Config) (v Survey, err error) {
-	if err := Check(cfg); err != nil {
-		return v, err
-	}
-	s, err := newSource(cfg)
+func Look(ctx context.Context, cfg Config) (survey Survey, err error) {
+	v, err := NewVisit(ctx, cfg)
 	if err != nil {
-		return v, err
+		return survey, err
 	}
-	if s.look.conn, err = s.connect(ctx, ordinary, " setup"); err != nil {
-		return v, err
+	defer func() { err = errors.Join(err, v.Close(ctx)) }()
+	s := v.source
+	rows, err := v.Rows(ctx, `SELECT current_setting('wal_level'), timeline_id FROM pg_control_checkpoint()`)
+	if err != nil {
+		return survey, fmt.Errorf("look at the server: %w", err)
 	}
-	defer func() { err = errors.Join(err, s.Close(ctx)) }()
-	s.version = serverVersion(s.look.conn)
-	if err := s.lookAtServer(ctx, &v); err != nil {
-		return v, err
+	timeline, err := strconv.ParseInt(rows[0][1], 10, 32)
+	if err != nil {
+		return survey, fmt.Errorf("look at the server: %w", err)
 	}
-	if v.Facts, err = s.Inspect(ctx); err != nil {
-		return v, err
+	survey.WALLevel, s.system.Timeline = rows[0][0], int32(timeline)
+	if survey.Facts, err = v.Facts(ctx); err != nil {
+		return survey, err
 	}
-	for _, find := range []*Finding{tableFinding(v.Facts, s.cfg), publicationFinding(v.Facts, s.cfg), foreignSlotFinding(v.Facts, s.cfg)} {
+	for _, find := range []*Finding{tableFinding(survey.Facts, cfg), publicationFinding(survey.Facts, cfg), foreignSlotFinding(survey.Facts, cfg)} {
 		if find != nil {
-			v.Findings = append(v.Findings, find)
+			survey.Findings = append(survey.Findings, find)
 		}
 	}
-	if v.TableOID != 0 {
-		v.Findings = append(v.Findings, Findings(s.checkIdentity(ctx, v.TableOID))...)
+	if survey.TableOID != 0 {
+		survey.Findings = append(survey.Findings, Findings(s.checkIdentity(ctx, survey.TableOID))...)
 	}
-	return v, nil
-}
-
-// lookAtServer reads what a replication connection would have told.
-func (s *Source) lookAtServer(ctx context.Context, v *Survey) error {
-	return s.look.use(ctx, func(conn *pgconn.PgConn) error {
-		rows, err := query(ctx, conn, `SELECT current_setting('wal_level'), system_identifier, timeline_id
-			FROM pg_control_system(), pg_control_checkpoint()`)
-		if err != nil {
-			return fmt.Errorf("look at the server: %w", s.serverError(err))
-		}
-		v.WALLevel, s.system.SystemID = rows[0].text(0), rows[0].text(1)
-		timeline, err := strconv.ParseInt(rows[0].text(2), 10, 32)
-		s.system.Timeline = int32(timeline)
-		return err
-	})
+	return survey, nil
 }
 
 // DropSlot drops the configured slot, on one ordinary connection. ErrSlotActive if
 // somebody streams from it; one that does not exist is no error.
 func DropSlot(ctx context.Context, cfg Config) (err error) {
-	if err := Check(cfg); err != nil {
-		return err
-	}
-	s, err := newSource(cfg)
+	v, err := NewVisit(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if s.look.conn, err = s.connect(ctx, ordinary, " slot"); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close(ctx)) }()
-	return s.DropSlot(ctx)
+	defer func() { err = errors.Join(err, v.Close(ctx)) }()
+	return v.source.DropSlot(ctx)
 }
-
-// AddTableSQL is the statement that adds the events table to the publication.
-func (c Config) AddTableSQL() string { return addTableSQL(c) }
-
-// DropSlotSQL is the statement that drops the slot.
-func (c Config) DropSlotSQL() string { return dropSlotSQL(c) }
 
 // Tables are the two tables as schema and name, each as SQL quotes it.
 func (c Config) Tables() (events, clients [2]string, err error) {

@@ -130,7 +130,7 @@ func (c *Capture) continuous(ctx context.Context, src *cdc.Source, cp *state.Che
 	if err != nil {
 		return fmt.Errorf("inspect source: %w", err)
 	}
-	switch v := cdc.Judge(priorOf(cp), facts, c.opts.Source); v.Action {
+	switch v := cdc.Judge(PriorOf(cp), facts, c.opts.Source); v.Action {
 	case cdc.Continue:
 		return nil
 	case cdc.Refuse:
