@@ -73,10 +73,7 @@ func TestUnusableFilesAreLeftAlone(t *testing.T) {
 			path := made(t)
 			c.spoil(t, path)
 			before := read(t, path)
-			s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
-			if err == nil {
-				t.Fatal(errors.Join(errors.New("it opens"), s.Close()))
-			}
+			err := refusal(t, path)
 			r, readErr := sqlite.OpenReadOnly(t.Context(), path)
 			if readErr == nil {
 				t.Fatal(errors.Join(errors.New("it opens for reading"), r.Close()))
@@ -105,8 +102,7 @@ func TestNewerSchemaInTheWAL(t *testing.T) {
 	for _, suffix := range []string{"", "-wal"} {
 		write(t, path+suffix, read(t, from+suffix))
 	}
-	_, err := sqlite.Open(t.Context(), path, sqlite.Options{})
-	refuses(t, err, state.ErrNewerSchema, "9999")
+	refuses(t, refusal(t, path), state.ErrNewerSchema, "9999")
 	for _, suffix := range []string{"", "-wal"} {
 		if !bytes.Equal(read(t, path+suffix), read(t, from+suffix)) {
 			t.Errorf("state.db%s has changed", suffix)

@@ -145,14 +145,14 @@ func write(t *testing.T, path string, data []byte) {
 func TestWhatIsNoFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if _, err := sqlite.Open(t.Context(), dir, sqlite.Options{}); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if err := refusal(t, dir); !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a directory: %v", err)
 	}
 	if _, err := sqlite.OpenReadOnly(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("reading a directory: %v", err)
 	}
 	missing := filepath.Join(dir, "no", "state.db")
-	if _, err := sqlite.Open(t.Context(), missing, sqlite.Options{}); !errors.Is(err, fs.ErrNotExist) {
+	if err := refusal(t, missing); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing directory: %v", err)
 	}
 	nothing := filepath.Join(dir, "state.db")

@@ -137,8 +137,7 @@ func TestLockWithinAProcess(t *testing.T) {
 	if err := s.Announce("127.0.0.1:5678"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := sqlite.Open(t.Context(), path, sqlite.Options{})
-	refuses(t, err, state.ErrLocked, "process "+strconv.Itoa(os.Getpid()), "127.0.0.1:5678", path)
+	refuses(t, refusal(t, path), state.ErrLocked, "process "+strconv.Itoa(os.Getpid()), "127.0.0.1:5678", path)
 	fill(t, s, "the first goes on")
 }
 
@@ -151,12 +150,7 @@ func TestLockByAnotherName(t *testing.T) {
 		t.Fatal(err)
 	}
 	openAt(t, path)
-	if s, err := sqlite.Open(t.Context(), link, sqlite.Options{}); !errors.Is(err, state.ErrLocked) {
-		t.Errorf("opened twice: %v", err)
-		if err == nil {
-			t.Error(s.Close())
-		}
-	}
+	refuses(t, refusal(t, link), state.ErrLocked, path)
 	if _, held, err := sqlite.Holder(link); err != nil || !held {
 		t.Errorf("held: %v, %v", held, err)
 	}
@@ -169,8 +163,7 @@ func TestLockBetweenProcesses(t *testing.T) {
 	if said := p.line(); said != "holding" {
 		t.Fatal(said)
 	}
-	_, err := sqlite.Open(t.Context(), path, sqlite.Options{})
-	refuses(t, err, state.ErrLocked, "process "+strconv.Itoa(p.cmd.Process.Pid), "127.0.0.1:4321", path, "STATE_URL")
+	refuses(t, refusal(t, path), state.ErrLocked, "process "+strconv.Itoa(p.cmd.Process.Pid), "127.0.0.1:4321", path, "STATE_URL")
 	h, held, err := sqlite.Holder(path)
 	if err != nil || !held || h.PID != p.cmd.Process.Pid || h.HTTPAddr != "127.0.0.1:4321" {
 		t.Errorf("holder %+v, %v, %v", h, held, err)

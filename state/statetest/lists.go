@@ -39,8 +39,8 @@ func testPaging(r *rig) {
 		var after state.EventID
 		for {
 			rows := r.list(state.Filter{}, after, limit)
-			if len(rows) > limit {
-				r.Fatalf("%d rows for a limit of %d", len(rows), limit)
+			if len(rows) > limit || len(got) > len(sorted) {
+				r.Fatalf("%d rows behind %q for a limit of %d, %d before", len(rows), after, limit, len(got))
 			}
 			if len(rows) == 0 {
 				break

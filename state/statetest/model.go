@@ -61,8 +61,8 @@ func (r *rig) step(t *rapid.T, m model) model {
 		if err != nil {
 			t.Fatal(err)
 		}
+		r.same("loaded", next[row.ID], known[row.ID])
 		if old := known[row.ID]; old != nil {
-			r.same("loaded", next[row.ID], old)
 			row.SetStored(old.Stored())
 		}
 		if err := tx.Save(r.Context(), row); err != nil {
