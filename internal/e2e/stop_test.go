@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -161,4 +162,35 @@ func walSize(r *rig) int64 {
 		return 0
 	}
 	return info.Size()
+}
+
+// The daemon moves to another machine: the state file is copied while it is down,
+// and everything goes on from there.
+func TestStateMovesToAnotherPlace(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.insert("before", "onboarding", "Before")
+	r.caughtUp()
+	r.proc.stop()
+	from := strings.TrimPrefix(r.env["STATE_URL"], "sqlite:")
+	if _, err := os.Stat(from + "-wal"); err == nil {
+		t.Error("a daemon that has stopped leaves a WAL beside its state")
+	}
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(t.TempDir(), "moved.db")
+	if err := os.WriteFile(to, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.set("STATE_URL=sqlite:" + to)
+	r.db.Exec(t, "UPDATE calendar_events SET title = 'Edited meanwhile' WHERE id = 'before'")
+	r.start()
+	r.caughtUp()
+	r.same()
+	if s := r.ghl.Stats(); s.Doubles != 0 {
+		t.Errorf("%d doubles", s.Doubles)
+	}
 }
