@@ -169,6 +169,8 @@ func (s *source) start(ctx context.Context) Result {
 		return good("would stand by: %s", verdict.Reason)
 	case cdc.Continue:
 		return good("goes on from %s", prior.LSN)
+	case cdc.Adopt, cdc.Resume:
+		return good("%s: %s", verdict.Action, verdict.Reason)
 	}
 	return good("%s", verdict.Action)
 }

@@ -38,10 +38,10 @@ type Result struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
 	Detail string `json:"detail"`
-	Mend   string `json:"mend,omitempty"` // in words; a setting is written 'set NAME=VALUE'
+	Mend   string `json:"mend"` // in words; a setting is written 'set NAME=VALUE'
 	// SQL is exact: run in this order, as a superuser or the owner, it mends what
 	// was found (some of it after a restart of the server, which Mend says then).
-	SQL []string `json:"sql,omitempty"`
+	SQL []string `json:"sql"`
 }
 
 // Report is what all checks found.
@@ -91,6 +91,9 @@ func Run(ctx context.Context, o Options) Report {
 	results = append(results, examineSource(ctx, o)...)
 	wg.Wait()
 	report := Report{Checks: append(results, ofTarget...)}
+	for i := range report.Checks {
+		report.Checks[i].SQL = append([]string{}, report.Checks[i].SQL...) // in JSON a list, not null
+	}
 	report.OK = !slices.ContainsFunc(report.Checks, func(r Result) bool { return r.Status == Fail })
 	return report
 }

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"strings"
 	"testing"
 
 	"ghlsync/internal/doctor"
@@ -27,7 +28,7 @@ var faults = []fault{
 	{name: "no primary key", check: "replica_identity", status: doctor.Fail, sql: `ALTER TABLE calendar_events DROP CONSTRAINT calendar_events_pkey`, says: "calendar_events"},
 	{name: "date with a time", check: "types", status: doctor.Fail, sql: `ALTER TABLE calendar_events ALTER start_date TYPE timestamp`, says: "start_date"},
 	{name: "time as text", check: "types", status: doctor.Fail, sql: `ALTER TABLE calendar_events ALTER end_time TYPE varchar(8)`, says: "end_time"},
-	{name: "title as bytes", check: "types", status: doctor.Fail, sql: `ALTER TABLE calendar_events ALTER updated_at TYPE date`, says: "updated_at"},
+	{name: "timestamp as date", check: "types", status: doctor.Fail, sql: `ALTER TABLE calendar_events ALTER updated_at TYPE date`, says: "updated_at"},
 	{name: "clients published", check: "publication", status: doctor.Fail, sql: `ALTER PUBLICATION {name} ADD TABLE clients`, says: "clients"},
 	{name: "all published", check: "publication", status: doctor.Fail, sql: `DROP PUBLICATION {name}; CREATE PUBLICATION {name} FOR ALL TABLES`, says: "clients"},
 	{name: "operations left out", check: "publication", status: doctor.Fail, sql: `ALTER PUBLICATION {name} SET (publish = 'insert, update')`, says: "operations"},
@@ -71,5 +72,34 @@ func TestNothingWrong(t *testing.T) {
 				t.Errorf("%+v", got)
 			}
 		}
+	}
+}
+
+// TestWordsAlone: what no statement mends is told all the same, and what builds on it
+// is not judged.
+func TestWordsAlone(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, sql, check, says, skips string
+		env                           map[string]string
+	}{
+		{name: "no such table", env: map[string]string{"SENTRA_EVENTS_TABLE": "public.events"}, check: "tables", says: "no table public.events", skips: "columns"},
+		{name: "a view", sql: `ALTER TABLE clients RENAME TO people; CREATE VIEW clients AS SELECT * FROM people`, check: "tables", says: "not a table", skips: "rights"},
+		{name: "children", sql: `CREATE TABLE child () INHERITS (calendar_events)`, check: "tables", says: "inheritance", skips: "publication"},
+		{name: "no such column", sql: `ALTER TABLE calendar_events DROP COLUMN end_time`, check: "columns", says: "end_time", skips: "echo"},
+		{name: "may not log in", sql: `ALTER ROLE {role} NOLOGIN`, check: "connection", says: "refuses role", skips: "version"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, pgtest.Database(t))
+			r.plant(t, c.sql, c.env)
+			results := r.examine(t)
+			if got := results[c.check]; got.Status != doctor.Fail || !strings.Contains(got.Detail, c.says) || got.Mend == "" {
+				t.Errorf("%+v does not say %q", got, c.says)
+			}
+			if got := results[c.skips]; got.Status != doctor.Skipped || !strings.Contains(got.Detail, "has failed") {
+				t.Errorf("%+v", got)
+			}
+		})
 	}
 }

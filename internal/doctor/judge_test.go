@@ -2,9 +2,12 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/url"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -82,6 +85,32 @@ func TestUnreachable(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestProxy: beyond one nothing can be seen without a request.
+func TestProxy(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &url.URL{Scheme: "http", User: url.UserPassword("u", "hunter2"), Host: listener.Addr().String()}
+	target := &target{url: &url.URL{Scheme: "https", Host: "hooks.example"}, options: Options{Now: time.Now}}
+	target.cfg.WebhookEnabled = true
+	if got := target.throughProxy(t.Context(), proxy, nil); got.Status != OK || strings.Contains(got.Detail, "hunter2") {
+		t.Errorf("%+v", got)
+	}
+	if got := target.certificate(t.Context()); got.Status != Skipped {
+		t.Errorf("%+v", got)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, wrong := range []error{nil, errors.New("proxy hunter2")} {
+		if got := target.throughProxy(t.Context(), proxy, wrong); got.Status != Fail || strings.Contains(got.Detail, "hunter2") {
+			t.Errorf("%+v", got)
+		}
 	}
 }
 

@@ -113,11 +113,21 @@ func (r *rig) mend(t *testing.T, result doctor.Result) {
 	}
 }
 
+// plant makes something wrong. {role} and {name} stand for the rig's, and ;; parts
+// what cannot be sent in one.
+func (r *rig) plant(t *testing.T, sql string, env map[string]string) {
+	t.Helper()
+	for statement := range strings.SplitSeq(strings.NewReplacer("{role}", r.role, "{name}", r.db.Name).Replace(sql), ";;") {
+		r.db.Exec(t, statement)
+	}
+	maps.Copy(r.env, env)
+}
+
 // fault is something wrong that a check has to find, with a mend that works.
 type fault struct {
 	name, check string
 	status      doctor.Status
-	sql         string // run to plant it; {role}, {name} stand for the rig's
+	sql         string // see plant
 	env         map[string]string
 	before      doctor.Status // how the check ends before; "": ok
 	says        string        // a part of the detail
@@ -131,12 +141,7 @@ func (f fault) prove(t *testing.T, r *rig) {
 		f.before = doctor.OK
 	}
 	r.expect(t, f.check, f.before)
-	if f.sql != "" {
-		for sql := range strings.SplitSeq(strings.NewReplacer("{role}", r.role, "{name}", r.db.Name).Replace(f.sql), ";;") {
-			r.db.Exec(t, sql)
-		}
-	}
-	maps.Copy(r.env, f.env)
+	r.plant(t, f.sql, f.env)
 	found := r.await(t, f.check, f.status)
 	if !strings.Contains(found.Detail, f.says) {
 		t.Errorf("%q does not say %q", found.Detail, f.says)

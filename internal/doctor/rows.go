@@ -46,6 +46,9 @@ func (s *source) echo(ctx context.Context) Result {
 			ids, missed = append(ids, fmt.Sprintf("%q", r[0])), append(missed, r[1])
 		}
 	}
+	if len(rows) == 0 {
+		return good("no event seems to have been booked in GHL")
+	}
 	if len(missed) == 0 {
 		return good("knows the marker of all of %s that seem to have been booked in GHL", plural(len(rows), "event", "events"))
 	}

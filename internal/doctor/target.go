@@ -131,8 +131,12 @@ func (t *target) unreachable(err error) Result {
 
 func (t *target) certificate(context.Context) Result {
 	switch left := t.notAfter.Sub(t.options.Now()); {
+	case !t.cfg.WebhookEnabled:
+		return skip("nothing is sent")
+	case t.url.Scheme != "https":
+		return skip("there is none: plain HTTP, which stays on this machine")
 	case t.notAfter.IsZero():
-		return skip("no TLS is seen from here")
+		return skip("it is beyond the proxy")
 	case left < renewal:
 		return Result{
 			Status: Warn, Detail: fmt.Sprintf("ends on %s, in %d days", t.notAfter.UTC().Format(time.DateOnly), int(left.Hours()/24)),

@@ -54,7 +54,11 @@ func TestDoctor(t *testing.T) {
 			if !strings.Contains(c.Detail, "has it open") {
 				t.Errorf("%+v", c)
 			}
-		case "slot", "start", "state_source", "in_app_webhooks", "publication":
+		case "start":
+			if !strings.Contains(c.Detail, "goes on from") {
+				t.Errorf("%+v", c)
+			}
+		case "slot", "state_source", "in_app_webhooks", "publication":
 			if c.Status != doctor.OK {
 				t.Errorf("%+v", c)
 			}
