@@ -16,7 +16,7 @@
 //     what does not fit is spilled to the WAL, which is cut again afterwards.
 //   - The file and those beside it (-wal, -shm, .lock) have mode 0600.
 //   - A file that is damaged, of another program or of a newer ghlsync is refused
-//     and left as it is, to the byte.
+//     and left as it is, to the byte. So is a WAL whose file was taken away.
 //
 // # Checks at a start
 //
