@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -23,15 +24,18 @@ func verbCommand(std streams, v operate.Verb, cmd *cobra.Command) *cobra.Command
 	var asJSON bool
 	cmd.Long += doHelp
 	cmd.Args = cobra.ArbitraryArgs
+	bulk, flag, help := &s.All, "all", "all that are held"
+	if v == operate.Retry {
+		bulk, flag, help = &s.Failed, "failed", "all that have failed"
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *bulk == (len(args) > 0) {
+			return usageError(fmt.Sprintf("%s takes either event ids or --%s", v, flag))
+		}
 		s.IDs = args
 		return do(cmd.Context(), std, v, s, asJSON)
 	}
-	if v == operate.Retry {
-		cmd.Flags().BoolVar(&s.Failed, "failed", false, "all that have failed")
-	} else {
-		cmd.Flags().BoolVar(&s.All, "all", false, "all that are held")
-	}
+	cmd.Flags().BoolVar(bulk, flag, false, help)
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
