@@ -39,6 +39,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"mappings", "drop", "--all", "1"}, 2, "!either event ids or --all"},
 		{[]string{"mappings", "release", "--failed"}, 2, "!unknown flag"},
 		{[]string{"mappings", "list", "--limit", "-1"}, 2, "!--limit -1"},
+		{[]string{"sandbox", "--addr", "8090"}, 2, "!write HOST:PORT"},
+		{[]string{"sandbox", "--addr", ":99999"}, 2, "!write HOST:PORT"},
 		{[]string{"reconcile", "now"}, 2, "!See 'ghlsync reconcile --help'"},
 		{[]string{"backfill"}, 2, "!one of --upcoming and --all"},
 		{[]string{"backfill", "--upcoming", "--all"}, 2, "!one of --upcoming and --all"},
