@@ -12,6 +12,7 @@
 //  2. Colours are used only where the writer is a terminal and NO_COLOR is not
 //     set, never in a file, a pipe or a journal.
 //  3. Times are UTC in JSON, and of the local clock's wall on a terminal.
+//  4. A duration is text with a unit, such as 7.98ms, in both.
 //
 // The keys are in one file, keys.go. Packages that import nothing of ours (cdc,
 // ghl, state) use the same words by hand. Ids, types, codes, LSNs, counts and

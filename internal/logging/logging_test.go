@@ -53,6 +53,24 @@ func TestTextHasTheSameMessageAndNoColourInAFile(t *testing.T) {
 	}
 }
 
+func TestDurationsHaveAUnit(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		took time.Duration
+		want string
+	}{{7979665, "7.98ms"}, {15007213752, "15.007s"}, {20 * time.Second, "20s"}} {
+		var text, object bytes.Buffer
+		New(&text, slog.LevelInfo, config.LogText).Info(line, slog.Duration(Duration, c.took))
+		New(&object, slog.LevelInfo, config.LogJSON).Info(line, slog.Duration(Duration, c.took))
+		if want := " duration=" + c.want + "\n"; !strings.HasSuffix(text.String(), want) {
+			t.Errorf("%s, want %s", &text, want)
+		}
+		if want := `"duration":"` + c.want + `"`; !strings.Contains(object.String(), want) {
+			t.Errorf("%s, want %s", &object, want)
+		}
+	}
+}
+
 func TestLevel(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
