@@ -51,11 +51,10 @@ func rounded(d time.Duration) time.Duration {
 	return d.Round(time.Millisecond)
 }
 
-// Coloured tells whether what is written to w may be coloured: it is a terminal, and
-// NO_COLOR is not set.
+// Coloured tells whether what is written to w may be coloured: it is a terminal
+// that knows colours, and NO_COLOR is not set.
 func Coloured(w io.Writer) bool {
-	_, plain := os.LookupEnv("NO_COLOR")
-	return !plain && IsTerminal(w)
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && IsTerminal(w)
 }
 
 // IsTerminal reports whether a person may be looking at what is written to w.
