@@ -67,18 +67,22 @@ func do(ctx context.Context, std streams, v operate.Verb, s operate.Selection, a
 	}
 }
 
-// deeds are the verbs in the past.
-var deeds = map[operate.Verb]string{
-	operate.Retry:   "scheduled again",
-	operate.Release: "released: the deletions go out",
-	operate.Drop:    "dropped: the appointments stay in GHL",
+// deeds are the verbs in the past, and what comes of them.
+var deeds = map[operate.Verb][2]string{
+	operate.Retry:   {"scheduled again", ""},
+	operate.Release: {"released", ": the deletions go out"},
+	operate.Drop:    {"dropped", ": the appointments stay in GHL"},
 }
 
 func printReport(out io.Writer, v operate.Verb, r operate.Report, asJSON bool) error {
 	if asJSON {
 		return printJSON(out, r)
 	}
-	say(out, "%d %s\n", r.Done, deeds[v])
+	deed, outcome := deeds[v][0], deeds[v][1]
+	if r.Done == 0 {
+		outcome = ""
+	}
+	say(out, "%d %s%s\n", r.Done, deed, outcome)
 	for _, refused := range r.Refused {
 		say(out, "left as it is: %s: %s\n", printable(refused.ID), printable(refused.Reason))
 	}
