@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -33,9 +34,7 @@ func newConfig(std streams) *cobra.Command {
 
 func showConfig(ctx context.Context, std streams, asJSON bool) error {
 	cfg, warnings, problems := config.Load(ctx, std.environment(), config.All()...)
-	for _, w := range warnings {
-		say(std.err, "warning: %s\n", w)
-	}
+	warn(std.err, warnings)
 	if asJSON {
 		if err := printJSON(std.out, cfg.Redacted()); err != nil {
 			return err
@@ -50,4 +49,11 @@ func showConfig(ctx context.Context, std streams, asJSON bool) error {
 		return err
 	}
 	return problems
+}
+
+// warn tells of settings that are probably misspelt.
+func warn(w io.Writer, warnings config.Warnings) {
+	for _, warning := range warnings {
+		say(w, "warning: %s\n", warning)
+	}
 }

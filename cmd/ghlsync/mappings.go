@@ -1,10 +1,6 @@
 package main
 
-import (
-	"fmt"
-
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 const mappingsHelp = `Look at mappings, and do something about those that need a person.
 
@@ -21,19 +17,12 @@ somebody releases or drops them.
 Commands ask the running daemon where there is one, else the state file.`
 
 func newMappings(std streams) *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := group(&cobra.Command{
 		Use:     "mappings",
 		Aliases: []string{"mapping"},
 		Short:   "List, show, explain, retry, release and drop mappings",
 		Long:    mappingsHelp,
-		Args:    cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError(fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath()))
-			}
-			return cmd.Help()
-		},
-	}
+	})
 	cmd.AddCommand(newList(std), newShow(std), newExplain(std), newRetry(std), newRelease(std), newDrop(std))
 	return cmd
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -23,15 +24,18 @@ func verbCommand(std streams, v operate.Verb, cmd *cobra.Command) *cobra.Command
 	var asJSON bool
 	cmd.Long += doHelp
 	cmd.Args = cobra.ArbitraryArgs
+	bulk, flag, help := &s.All, "all", "all that are held"
+	if v == operate.Retry {
+		bulk, flag, help = &s.Failed, "failed", "all that have failed"
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *bulk == (len(args) > 0) {
+			return usageError(fmt.Sprintf("%s takes either event ids or --%s", v, flag))
+		}
 		s.IDs = args
 		return do(cmd.Context(), std, v, s, asJSON)
 	}
-	if v == operate.Retry {
-		cmd.Flags().BoolVar(&s.Failed, "failed", false, "all that have failed")
-	} else {
-		cmd.Flags().BoolVar(&s.All, "all", false, "all that are held")
-	}
+	cmd.Flags().BoolVar(bulk, flag, false, help)
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
@@ -63,18 +67,22 @@ func do(ctx context.Context, std streams, v operate.Verb, s operate.Selection, a
 	}
 }
 
-// deeds are the verbs in the past.
-var deeds = map[operate.Verb]string{
-	operate.Retry:   "scheduled again",
-	operate.Release: "released: the deletions go out",
-	operate.Drop:    "dropped: the appointments stay in GHL",
+// deeds are the verbs in the past, and what comes of them.
+var deeds = map[operate.Verb][2]string{
+	operate.Retry:   {"scheduled again", ""},
+	operate.Release: {"released", ": the deletions go out"},
+	operate.Drop:    {"dropped", ": the appointments stay in GHL"},
 }
 
 func printReport(out io.Writer, v operate.Verb, r operate.Report, asJSON bool) error {
 	if asJSON {
 		return printJSON(out, r)
 	}
-	say(out, "%d %s\n", r.Done, deeds[v])
+	deed, outcome := deeds[v][0], deeds[v][1]
+	if r.Done == 0 {
+		outcome = ""
+	}
+	say(out, "%d %s%s\n", r.Done, deed, outcome)
 	for _, refused := range r.Refused {
 		say(out, "left as it is: %s: %s\n", printable(refused.ID), printable(refused.Reason))
 	}

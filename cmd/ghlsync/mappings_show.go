@@ -69,13 +69,13 @@ func printDetail(out io.Writer, d admin.Detail) error {
 	line("status", "%s", statusText(d))
 	line("appointment", "%s", optional(d.GHLAppointmentID))
 	line("wanted", "%s, as of commit %s at %s (revision %d)", d.Wanted, d.CommitLSN, moment(d.CommittedAt), d.Revision)
-	line("GHL has", "%s, known since %s", ghlText(d), moment(d.GHLAt))
+	line("GHL has", "%s", ghlText(d))
 	line("attempts", "%d since the last success or change; last %s, next %s", d.Attempts, moment(d.LastSyncAttempt), moment(d.NextAttemptAt))
 	if d.SyncError != nil {
-		line("error", "%s %s", optional(d.SyncError), explain(*d.SyncError))
+		line("error", "%s%s", optional(d.SyncError), explain(*d.SyncError))
 	}
 	if c := d.Call; c != nil {
-		line("open call", "%s, %s, try %d, started %s, delivery %s", c.Operation, c.State, c.Tries, moment(c.StartedAt), c.DeliveryID)
+		line("call", "%s", callText(c))
 	}
 	line("created", "%s", moment(d.CreatedAt))
 	line("updated", "%s", moment(d.UpdatedAt))
@@ -100,10 +100,24 @@ func statusText(d admin.Detail) string {
 }
 
 func ghlText(d admin.Detail) string {
-	if d.GHLState == "present" && d.GHLHash != nil && d.PayloadHash != nil && *d.GHLHash != *d.PayloadHash {
-		return "an older state"
+	text := d.GHLState
+	if text == "present" && d.GHLHash != nil && d.PayloadHash != nil && *d.GHLHash != *d.PayloadHash {
+		text = "an older state"
 	}
-	return d.GHLState
+	if d.GHLAt != nil {
+		text += ", known since " + moment(d.GHLAt)
+	}
+	return text
+}
+
+// callText tells of the call that is not done: in flight, of unknown outcome, or
+// refused and to be made again.
+func callText(c *admin.Call) string {
+	text := c.Operation + ", " + strings.ReplaceAll(c.State, "_", " ")
+	if c.Tries > 0 { // how often its outcome may have become unknown
+		text += fmt.Sprintf(", try %d", c.Tries)
+	}
+	return text + ", started " + moment(c.StartedAt) + ", delivery " + c.DeliveryID
 }
 
 // explain adds a sentence to a code of a call. Reasons of our own are not in
@@ -112,7 +126,7 @@ func explain(code string) string {
 	if code != strings.ToUpper(code) {
 		return ""
 	}
-	return "(" + ghl.Explain(code) + ")"
+	return " (" + ghl.Explain(code) + ")"
 }
 
 func printAttempts(out io.Writer, attempts []admin.Attempt) error {

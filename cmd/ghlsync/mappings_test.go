@@ -159,6 +159,16 @@ func TestShow(t *testing.T) {
 	})
 }
 
+// TestShowOfACallThatComesAgain: what is not known is not shown as a dash.
+func TestShowOfACallThatComesAgain(t *testing.T) {
+	t.Parallel()
+	p := withFile(t, mappingtest.Refused("r"), mappingtest.Pending("p"))
+	p.expect(0, []string{"mappings", "show", "r"}, "\nGHL has      absent\n",
+		"\ncall         create, rejected, started 2026-01-15T09:00:00Z, delivery delivery-of-r\n")
+	p.env = append(p.env, "GHL_WEBHOOK_ENABLED=false")
+	p.expect(0, []string{"mappings", "show", "p"}, "\nerror        Webhook disabled\n")
+}
+
 func TestRetryReleaseDrop(t *testing.T) {
 	t.Parallel()
 	places(t, everyKind, func(t *testing.T, p place) {
@@ -169,7 +179,7 @@ func TestRetryReleaseDrop(t *testing.T) {
 		if err := json.Unmarshal([]byte(p.expect(0, []string{"mappings", "drop", "h", "--json"})), &r); err != nil || r.Done != 1 {
 			t.Errorf("%+v, %v", r, err)
 		}
-		p.expect(0, []string{"mappings", "release", "--all"}, "0 released")
+		p.expect(0, []string{"mappings", "release", "--all"}, "0 released\n")
 		p.expect(0, []string{"mappings", "show", "f"}, "pending")
 		p.expect(0, []string{"mappings", "show", "h"}, "deletion kept")
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -97,7 +98,7 @@ Exit codes: 0 fine; 1 the thing asked about is not well, or could not be done;
 2 wrong usage or configuration.`
 
 func newRoot(std streams) *cobra.Command {
-	root := &cobra.Command{
+	root := group(&cobra.Command{
 		Use:   "ghlsync",
 		Short: "Keep GoHighLevel's appointments equal to Sentra's events",
 		Long:  rootHelp,
@@ -109,12 +110,38 @@ func newRoot(std streams) *cobra.Command {
   ghlsync mappings list --status failed    what needs a person`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	})
+	// A word that is no command explains a flag that is none.
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+			return unknownCommand(cmd, words[0])
+		}
+		return err
+	})
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.AddCommand(newRun(std), newDemo(std), newSetup(std), newDoctor(std), newStatus(std), newMappings(std), newReconcile(std), newBackfill(std),
 		newPause(std), newResume(std), newShadow(std), newSlot(std), newSandbox(std), newConfig(std), newVersion(std))
 	return root
+}
+
+// group makes cmd a mere name for the commands below it: alone, it shows its help.
+func group(cmd *cobra.Command) *cobra.Command {
+	cmd.SuggestionsMinimumDistance = 2 // edits at most to what is suggested
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknownCommand(cmd, args[0])
+		}
+		return cmd.Help()
+	}
+	return cmd
+}
+
+func unknownCommand(cmd *cobra.Command, name string) error {
+	text := fmt.Sprintf("unknown command %q for %q", name, cmd.CommandPath())
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+		text += "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usageError(text)
 }

@@ -41,6 +41,8 @@ func newRun(std streams) *cobra.Command {
 func run(ctx context.Context, std streams) error {
 	cfg, warnings, err := config.Load(ctx, std.environment(), config.All()...)
 	if err != nil {
+		// What is not set may just be misspelt.
+		warn(std.err, warnings)
 		return err
 	}
 	log := logging.New(std.err, cfg.Log.Level, cfg.Log.Format)

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"net"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +41,9 @@ func newSandbox(std streams) *cobra.Command {
 }
 
 func runSandbox(ctx context.Context, std streams, addr string, o sandbox.Options) error {
+	if _, port, err := net.SplitHostPort(addr); err != nil || !isPort(port) {
+		return usageError(fmt.Sprintf("--addr %q is not an address: write HOST:PORT, such as %s", addr, defaultSandboxAddr))
+	}
 	s := sandbox.New(o)
 	defer s.Close()
 	if err := s.Start(ctx, addr); err != nil {
@@ -48,4 +54,9 @@ func runSandbox(ctx context.Context, std streams, addr string, o sandbox.Options
 	say(std.out, "  requests      %s/sandbox/requests\n  faults        %s/sandbox/faults\nCtrl-C ends it.\n", s.URL(), s.URL())
 	<-ctx.Done()
 	return nil
+}
+
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }

@@ -23,16 +23,10 @@ A slot makes the server keep WAL until the daemon has confirmed it. One that nob
 reads fills the disk, or is lost where max_slot_wal_keep_size sets a limit.`
 
 func newSlot(std streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "slot", Short: "Look at, create or drop the replication slot", Long: slotHelp, Args: cobra.ArbitraryArgs,
+	cmd := group(&cobra.Command{
+		Use: "slot", Short: "Look at, create or drop the replication slot", Long: slotHelp,
 		Example: "  ghlsync slot status\n  ghlsync slot drop --yes",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError(fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath()))
-			}
-			return cmd.Help()
-		},
-	}
+	})
 	var asJSON, yes bool
 	status := &cobra.Command{
 		Use: "status", Short: "Tell how the slot stands", Args: cobra.NoArgs,

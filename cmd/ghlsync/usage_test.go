@@ -27,15 +27,20 @@ func TestUsage(t *testing.T) {
 		{[]string{"completion", "bash"}, 0, "__start_ghlsync"},
 		{[]string{"frobnicate"}, 2, `!unknown command "frobnicate"`},
 		{[]string{"mappings", "frobnicate"}, 2, `!unknown command "frobnicate"`},
+		{[]string{"statsu", "--json"}, 2, `!unknown command "statsu" for "ghlsync"; did you mean status?`},
+		{[]string{"mappings", "lst", "--json"}, 2, "!did you mean list?"},
+		{[]string{"slot", "stat"}, 2, "!did you mean status?"},
 		{[]string{"status", "--jsn"}, 2, "!See 'ghlsync status --help'"},
 		{[]string{"run", "now"}, 2, "!ghlsync"},
 		{[]string{"mappings", "show"}, 2, "!See 'ghlsync mappings show --help'"},
 		{[]string{"mappings", "show", "1", "2"}, 2, "!ghlsync"},
-		{[]string{"mappings", "retry"}, 2, "!either event ids or 'failed'"},
-		{[]string{"mappings", "retry", "1", "--failed"}, 2, "!either event ids or 'failed'"},
-		{[]string{"mappings", "drop", "--all", "1"}, 2, "!either event ids or 'all'"},
+		{[]string{"mappings", "retry"}, 2, "!either event ids or --failed"},
+		{[]string{"mappings", "retry", "1", "--failed"}, 2, "!either event ids or --failed"},
+		{[]string{"mappings", "drop", "--all", "1"}, 2, "!either event ids or --all"},
 		{[]string{"mappings", "release", "--failed"}, 2, "!unknown flag"},
 		{[]string{"mappings", "list", "--limit", "-1"}, 2, "!--limit -1"},
+		{[]string{"sandbox", "--addr", "8090"}, 2, "!write HOST:PORT"},
+		{[]string{"sandbox", "--addr", ":99999"}, 2, "!write HOST:PORT"},
 		{[]string{"reconcile", "now"}, 2, "!See 'ghlsync reconcile --help'"},
 		{[]string{"backfill"}, 2, "!one of --upcoming and --all"},
 		{[]string{"backfill", "--upcoming", "--all"}, 2, "!one of --upcoming and --all"},
@@ -77,14 +82,13 @@ func TestConfigurationProblems(t *testing.T) {
 			t.Errorf("%q: exit code %d\n%s%s", args, code, out, errs)
 		}
 		for _, want := range []string{
-			"4 problems", "SENTRA_DATABASE_URL: is not set", "CDC_SLOT=Bad: ", "GHL_WEBHOOK_URL=http://example.com/…: ", "GHL_RATE=fast: ",
+			"did you mean GHL_DELETE_FUSE?", "4 problems", "SENTRA_DATABASE_URL: is not set", "CDC_SLOT=Bad: ", "GHL_WEBHOOK_URL=http://example.com/…: ", "GHL_RATE=fast: ",
 		} {
 			if !strings.Contains(errs, want) {
 				t.Errorf("%q: no %q in\n%s", args, want, errs)
 			}
 		}
 	}
-	p.expect(2, []string{"config"}, "!did you mean GHL_DELETE_FUSE?")
 	// A command that uses none of these does not mind, but for what it uses.
 	p.expect(1, []string{"mappings", "list"}, "!there is no state")
 	p.expect(2, []string{"status"}, "!CDC_SLOT=Bad")

@@ -301,6 +301,22 @@ func TestCloseAsHandlerOfAnotherServer(t *testing.T) {
 	}
 }
 
+// TestURLOfEveryAddress: a sandbox that listens everywhere names an address that
+// can be called, and that the daemon takes a plain http webhook on.
+func TestURLOfEveryAddress(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{"0.0.0.0:0", ":0"} {
+		s := sandbox.New(sandbox.Options{})
+		t.Cleanup(s.Close)
+		if err := s.Start(t.Context(), addr); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ghl.ParseWebhookURL(s.WebhookURL()); err != nil {
+			t.Errorf("%s: %s: %v", addr, s.WebhookURL(), err)
+		}
+	}
+}
+
 func TestStopIsGHLDown(t *testing.T) {
 	t.Parallel()
 	r := start(t, sandbox.Options{})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -114,11 +115,15 @@ func (s *Sandbox) Addr() string {
 }
 
 // URL is the root of the sandbox's own endpoints, without a slash at the end;
-// empty unless started.
+// empty unless started. Where it listens on every address of the machine, this
+// is the one that the machine itself calls: the daemon takes http to no other.
 func (s *Sandbox) URL() string {
 	addr := s.Addr()
 	if addr == "" {
 		return ""
+	}
+	if all, err := netip.ParseAddrPort(addr); err == nil && all.Addr().IsUnspecified() {
+		addr = fmt.Sprintf("127.0.0.1:%d", all.Port())
 	}
 	return "http://" + addr
 }

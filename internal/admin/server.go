@@ -74,6 +74,7 @@ func (s *Server) Start(ctx context.Context) error {
 		return fmt.Errorf("listen on HTTP_ADDR=%s: %w; free the address, or set HTTP_ADDR to another one", s.addr, err)
 	}
 	s.listener, s.served = listener, make(chan struct{})
+	s.log.Info("http server listens", slog.String(logging.Addr, listener.Addr().String()))
 	go func() {
 		defer close(s.served)
 		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -32,6 +32,14 @@ func TestProbes(t *testing.T) {
 	}
 }
 
+func TestTellsWhereItListens(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "")
+	if want := "http server listens\" component=http addr=" + r.Addr(); !strings.Contains(r.log.String(), want) {
+		t.Errorf("no %q in %s", want, r.log)
+	}
+}
+
 func TestToken(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "a-token", mappingtest.Failed("1"))

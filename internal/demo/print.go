@@ -3,11 +3,11 @@ package demo
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"ghlsync/internal/logging"
 	"ghlsync/state"
 )
 
@@ -38,14 +38,8 @@ type printer struct {
 	colour bool
 }
 
-// newPrinter uses colour on a terminal only, and not where NO_COLOR forbids it.
 func newPrinter(out io.Writer) *printer {
-	p := &printer{out: out}
-	if f, ok := out.(*os.File); ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
-		info, err := f.Stat()
-		p.colour = err == nil && info.Mode()&os.ModeCharDevice != 0
-	}
-	return p
+	return &printer{out: out, colour: logging.Coloured(out)}
 }
 
 func (p *printer) printf(format string, args ...any) {

@@ -12,9 +12,10 @@
 //  2. Colours are used only where the writer is a terminal and NO_COLOR is not
 //     set, never in a file, a pipe or a journal.
 //  3. Times are UTC in JSON, and of the local clock's wall on a terminal.
+//  4. A duration is text with a unit, such as 7.98ms, in both.
 //
-// The keys are in one file, keys.go. Packages that import nothing of ours (cdc,
-// ghl, state) use the same words by hand. Ids, types, codes, LSNs, counts and
+// The keys of the packages that import this one are in one file, keys.go; those
+// of delivery's lines are beside its messages. Ids, types, codes, LSNs, counts and
 // times may be logged; values of rows, URLs and tokens never.
 //
 // The package owns no goroutine and no file. [New] is called once, by the

@@ -25,10 +25,11 @@ func TestJSONWhereNobodyReadsAlong(t *testing.T) {
 	t.Parallel()
 	for _, format := range []config.LogFormat{config.LogAuto, config.LogJSON} {
 		var out bytes.Buffer
-		New(&out, slog.LevelInfo, format).Info(line, slog.String(Event, "event-1"))
+		New(&out, slog.LevelInfo, format).Info(line, slog.String("sentra_event_id", "event-1"))
 		var got struct {
 			Time                time.Time
-			Level, Msg, Event   string
+			Level, Msg          string
+			Event               string `json:"sentra_event_id"`
 			SomethingElse, Code *string
 		}
 		if err := json.Unmarshal(out.Bytes(), &got); err != nil {
@@ -46,10 +47,28 @@ func TestJSONWhereNobodyReadsAlong(t *testing.T) {
 func TestTextHasTheSameMessageAndNoColourInAFile(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	New(&out, slog.LevelInfo, config.LogText).Warn(line, slog.String(Event, "event-1"))
+	New(&out, slog.LevelInfo, config.LogText).Warn(line, slog.String("sentra_event_id", "event-1"))
 	got := out.String()
-	if !strings.Contains(got, line+" event=event-1") || !strings.Contains(got, "WRN") || strings.Contains(got, "\x1b") {
+	if !strings.Contains(got, line+" sentra_event_id=event-1") || !strings.Contains(got, "WRN") || strings.Contains(got, "\x1b") {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestDurationsHaveAUnit(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		took time.Duration
+		want string
+	}{{7979665, "7.98ms"}, {15007213752, "15.007s"}, {20 * time.Second, "20s"}} {
+		var text, object bytes.Buffer
+		New(&text, slog.LevelInfo, config.LogText).Info(line, slog.Duration("duration", c.took))
+		New(&object, slog.LevelInfo, config.LogJSON).Info(line, slog.Duration("duration", c.took))
+		if want := " duration=" + c.want + "\n"; !strings.HasSuffix(text.String(), want) {
+			t.Errorf("%s, want %s", &text, want)
+		}
+		if want := `"duration":"` + c.want + `"`; !strings.Contains(object.String(), want) {
+			t.Errorf("%s, want %s", &object, want)
+		}
 	}
 }
 

@@ -134,6 +134,11 @@ func Failed(id string) *state.Mapping {
 	return called(id, state.Result{Outcome: state.Impossible, Code: "CONTACT_NOT_FOUND"})
 }
 
+// Refused waits for the next attempt.
+func Refused(id string) *state.Mapping {
+	return called(id, state.Result{Outcome: state.Refused, Code: "HTTP_503"})
+}
+
 // Untranslatable is parked without anything to send.
 func Untranslatable(id string) *state.Mapping {
 	c := change(id, LSN)
