@@ -183,17 +183,21 @@ func (d *Daemon) Err() error {
 func (d *Daemon) Stop(ctx context.Context) (err error) {
 	d.stop.Do(func() {
 		d.stopCapture()
-		<-d.captured
 		err = d.undo(ctx)
 	})
 	return err
 }
 
-// undo closes what Start opened, capture aside.
+// undo closes what Start opened. Capture, which has been told, may need seconds for
+// what it has in hand: delivery is told before that, so that no call begins
+// meanwhile.
 func (d *Daemon) undo(ctx context.Context) error {
 	var errs []error
 	if d.deliverer != nil {
 		errs = append(errs, d.deliverer.Stop(ctx))
+	}
+	if d.stopCapture != nil {
+		<-d.captured
 	}
 	if d.admin != nil {
 		errs = append(errs, d.admin.Stop(ctx))
