@@ -2,6 +2,7 @@ package deliver_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -49,6 +50,34 @@ func TestStopWaitsForCallsInFlight(t *testing.T) {
 	if err := r.d.Start(t.Context()); err == nil {
 		t.Error("a stopped deliverer starts again")
 	}
+}
+
+// A call that was claimed ahead of a free worker does not begin after a stop. The
+// next start makes it.
+func TestStopBeginsNoClaimedCall(t *testing.T) {
+	t.Parallel()
+	store, sender := &flakyStore{lag: 5 * time.Millisecond}, &heldSender{}
+	r := newRig(t, store.into, sender.into, func(r *rig) { r.o.Concurrency = 1 })
+	r.start()
+	var quick []state.Change
+	for i := range 100 { // after which calls are known to be quicker than the store
+		quick = append(quick, r.present(fmt.Sprintf("quick %d", i), "Session A"))
+	}
+	r.change(quick...)
+	r.awaitIdle()
+	sender.stop(false)
+	r.change(r.present("1", "Session A"), r.present("2", "Session A"))
+	r.await("one call is under way and one claimed", func() bool { return sender.held.Load() == 1 && r.d.Status().InFlight == 2 })
+	time.AfterFunc(50*time.Millisecond, sender.release)
+	r.stop()
+	if n := len(r.requests("1")) + len(r.requests("2")); n != 1 {
+		t.Errorf("%d calls left, want the one that was under way", n)
+	}
+	r.restart()
+	r.awaitSettled("1", "2")
+	r.wantOperations("1", "created")
+	r.wantOperations("2", "created")
+	r.wantClean()
 }
 
 // A stop whose deadline ends cuts the calls: their outcome is unknown, recorded,

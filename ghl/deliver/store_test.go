@@ -17,9 +17,10 @@ import (
 type flakyStore struct {
 	*sqlite.Store
 	begins, commits atomic.Int64
-	refuse          atomic.Bool // transactions are refused
-	commitLies      atomic.Bool // the next commit takes effect and reports an error
-	commitFails     atomic.Bool // the next commit does not take effect
+	refuse          atomic.Bool   // transactions are refused
+	commitLies      atomic.Bool   // the next commit takes effect and reports an error
+	commitFails     atomic.Bool   // the next commit does not take effect
+	lag             time.Duration // of every transaction
 }
 
 var errDisk = errors.New("disk is full")
@@ -32,6 +33,9 @@ func (s *flakyStore) Begin(ctx context.Context) (state.Tx, error) {
 	s.begins.Add(1)
 	if s.refuse.Load() {
 		return nil, errDisk
+	}
+	if s.lag > 0 {
+		<-time.After(s.lag)
 	}
 	tx, err := s.Store.Begin(ctx)
 	return &flakyTx{Tx: tx, store: s}, err
