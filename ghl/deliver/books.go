@@ -88,15 +88,6 @@ func (b *books) leftOver() error {
 	return fmt.Errorf("record the outcome of %d calls: %w", n, b.storeErr)
 }
 
-func (b *books) isStopping() bool {
-	select {
-	case <-b.stopping:
-		return true
-	default:
-		return false
-	}
-}
-
 // takeEnded takes the results that are there, and tells the gate at once: it
 // must not wait for a slow store to close.
 func (b *books) takeEnded() {

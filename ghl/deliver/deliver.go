@@ -243,7 +243,7 @@ func (d *Deliverer) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop claims nothing more and waits for the calls in flight. When ctx ends it
+// Stop lets no call begin any more and waits for those in flight. When ctx ends it
 // cuts them; their outcome is then unknown and recorded as such. It returns when
 // every result is recorded and all goroutines are gone, with an error if a
 // result could not be recorded: the next Start finds that call's lease. Further
@@ -313,5 +313,14 @@ func (d *Deliverer) Ping(ctx context.Context) error {
 		return errors.New("delivery has stopped")
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+func (d *Deliverer) isStopping() bool {
+	select {
+	case <-d.stopping:
+		return true
+	default:
+		return false
 	}
 }

@@ -49,7 +49,7 @@ func (b *books) turn(ctx context.Context) error {
 // as never sent gives them back.
 func (b *books) unclaim(claimed []*call, now time.Time) {
 	for _, c := range claimed {
-		b.unrecorded = append(b.unrecorded, ended{call: c, result: unsentResult, started: now, at: now, unsent: true})
+		b.unrecorded = append(b.unrecorded, c.unsent(now))
 	}
 }
 

@@ -26,9 +26,14 @@ type ended struct {
 	result  ghl.Result
 	started time.Time
 	at      time.Time
-	// unsent: the commit of the claim failed, so the call never left. If the
-	// commit took effect all the same, the row is leased for nothing.
+	// unsent: the call never left. Either a stop came first, or the commit of the
+	// claim failed; if that took effect all the same, the row is leased for nothing.
 	unsent bool
+}
+
+// unsent is the end of a claimed call that does not leave.
+func (c *call) unsent(now time.Time) ended {
+	return ended{call: c, result: unsentResult, started: now, at: now, unsent: true}
 }
 
 func operationOf(op state.Operation) ghl.Operation {
@@ -64,10 +69,15 @@ func encode(op state.Operation, m *state.Mapping) []byte {
 	return ghl.Envelope(operationOf(op), string(m.ID), m.AppointmentID, m.Payload)
 }
 
-// work makes calls until the books are closed. A crash here leaves the row
-// leased with the exact call in it.
+// work makes calls until the books are closed. After a stop it gives back those
+// that were claimed ahead of it: one may take as long as the stop waits for all. A
+// crash here leaves the row leased with the exact call in it.
 func (d *Deliverer) work() {
 	for c := range d.calls {
+		if d.isStopping() {
+			d.ended <- c.unsent(d.now())
+			continue
+		}
 		d.ended <- d.send(c)
 	}
 }
