@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ghlsync/ghl"
+	"ghlsync/ghl/deliver"
 	"ghlsync/ghl/sandbox"
 	"ghlsync/state"
 )
@@ -30,7 +31,8 @@ func TestUnknownOutcomeIsRepeatedAfterSettling(t *testing.T) {
 			r.start()
 			r.change(r.present("1", "Session A"))
 			r.await("the outcome is unknown", func() bool { c := r.row("1").Call; return c != nil && c.State == state.Unknown })
-			unknown, _ := r.seen()
+			var unknown []deliver.Event
+			r.await("it is told", func() bool { unknown, _ = r.seen(); return len(unknown) > 0 })
 			r.change(r.present("1", "Session B"))
 			r.awaitSettled("1")
 			r.wantOperations("1", "created created updated")
