@@ -31,10 +31,13 @@ type checker struct {
 // packages accept, bounds, and variables that go together.
 func check(c *Config, known []variable, env *Environment, needed func(Need) bool) []Problem {
 	k := &checker{c: c, known: known, env: env}
-	if needed(NeedSource) {
-		k.source()
+	if needed(NeedDatabase) {
+		k.database()
 	}
-	if needed(NeedSlot) || needed(NeedSource) {
+	if needed(NeedObjects) {
+		k.objects()
+	}
+	if needed(NeedSlot) {
 		k.slot()
 	}
 	if needed(NeedGHL) {
@@ -67,7 +70,7 @@ func sound() cdc.Config {
 	}
 }
 
-func (k *checker) source() {
+func (k *checker) database() {
 	try := sound()
 	try.URL = k.c.Sentra.DatabaseURL.Reveal()
 	if try.URL == "" {
@@ -75,8 +78,11 @@ func (k *checker) source() {
 	} else if err := cdc.Check(try); err != nil {
 		k.wrong("SENTRA_DATABASE_URL", err.Error(), "")
 	}
+}
+
+func (k *checker) objects() {
 	const table = "write schema.table, such as public.calendar_events (names with capitals go in double quotes)"
-	try = sound()
+	try := sound()
 	try.EventsTable = k.c.Sentra.EventsTable
 	if cdc.Check(try) != nil {
 		k.wrong("SENTRA_EVENTS_TABLE", "is not the name of a table", table)

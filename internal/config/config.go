@@ -30,12 +30,12 @@ type Config struct {
 type Sentra struct {
 	// DatabaseURL is a connection string for a direct, unpooled connection, as a
 	// URL or in keyword/value form.
-	DatabaseURL Secret `env:"SENTRA_DATABASE_URL" need:"source" show:"url"`
+	DatabaseURL Secret `env:"SENTRA_DATABASE_URL" need:"database" show:"url"`
 	// Tables are 'schema.table', in the spelling of SQL.
-	EventsTable  string `env:"SENTRA_EVENTS_TABLE,default=public.calendar_events" need:"source"`
-	ClientsTable string `env:"SENTRA_CLIENTS_TABLE,default=public.clients" need:"source"`
+	EventsTable  string `env:"SENTRA_EVENTS_TABLE,default=public.calendar_events" need:"objects"`
+	ClientsTable string `env:"SENTRA_CLIENTS_TABLE,default=public.clients" need:"objects"`
 	// EventTypes are the values of the column type that go to GHL.
-	EventTypes EventTypes `env:"SENTRA_EVENT_TYPES,default=onboarding,handover" need:"source"`
+	EventTypes EventTypes `env:"SENTRA_EVENT_TYPES,default=onboarding,handover" need:"objects"`
 	Timezone   Timezone   `env:"SENTRA_TIMEZONE,default=UTC" need:"source"`
 	// EchoPattern finds the id of an appointment that was booked in GHL in an
 	// event's description.
@@ -46,11 +46,11 @@ type Sentra struct {
 // CDC is the capture: slot and publication in the source's database.
 type CDC struct {
 	Slot        string `env:"CDC_SLOT,default=ghlsync" need:"slot"`
-	Publication string `env:"CDC_PUBLICATION,default=ghlsync" need:"source"`
+	Publication string `env:"CDC_PUBLICATION,default=ghlsync" need:"objects"`
 	// Create makes publication and slot where they are missing; false only says how.
 	Create bool `env:"CDC_CREATE,default=true" need:"source"`
 	// SlotFailover marks a slot made by us for failover; Postgres 17 and later.
-	SlotFailover bool       `env:"CDC_SLOT_FAILOVER,default=false" need:"source"`
+	SlotFailover bool       `env:"CDC_SLOT_FAILOVER,default=false" need:"objects"`
 	OnSlotLoss   OnSlotLoss `env:"CDC_ON_SLOT_LOSS,default=resync" need:"source"`
 	// Canary is how often a logical message goes through the stream; 0: never.
 	Canary time.Duration `env:"CDC_CANARY,default=30s" need:"source"`

@@ -13,19 +13,27 @@ import (
 // Need is a group of variables that a command uses and that Load then checks.
 type Need string
 
-// The groups. NeedSource includes what NeedSlot checks.
+// The groups. NeedSource includes NeedDatabase and NeedObjects, and that NeedSlot.
 const (
-	NeedSource Need = "source" // the database and what is captured from it
-	NeedSlot   Need = "slot"   // only the slot's name
-	NeedState  Need = "state"
-	NeedGHL    Need = "ghl"
-	NeedHTTP   Need = "http"
-	NeedLog    Need = "log"
+	NeedSource   Need = "source"   // the database and what is captured from it
+	NeedDatabase Need = "database" // only the connection
+	NeedObjects  Need = "objects"  // only what is in the database: tables, publication, slot
+	NeedSlot     Need = "slot"     // only the slot's name
+	NeedState    Need = "state"
+	NeedGHL      Need = "ghl"
+	NeedHTTP     Need = "http"
+	NeedLog      Need = "log"
 )
 
 // All is what the daemon needs.
 func All() []Need {
-	return []Need{NeedSource, NeedSlot, NeedState, NeedGHL, NeedHTTP, NeedLog}
+	return []Need{NeedSource, NeedState, NeedGHL, NeedHTTP, NeedLog}
+}
+
+// among reports whether a group is one of the needs, or included in one.
+func (n Need) among(needs []Need) bool {
+	within := map[Need]Need{NeedDatabase: NeedSource, NeedObjects: NeedSource, NeedSlot: NeedObjects}[n]
+	return slices.Contains(needs, n) || within != "" && within.among(needs)
 }
 
 // Load reads the variables and checks those of the given needs. Its error is an
@@ -34,7 +42,7 @@ func All() []Need {
 func Load(ctx context.Context, env *Environment, needs ...Need) (Config, Warnings, error) {
 	var c Config
 	known := variables()
-	needed := func(n Need) bool { return slices.Contains(needs, n) }
+	needed := func(n Need) bool { return n.among(needs) }
 	var problems []Problem
 	if env.problem != nil {
 		problems = append(problems, *env.problem)
