@@ -194,7 +194,11 @@ func writerDSN(path string, o Options) string {
 }
 
 func readerDSN(path string, o Options) string {
-	return dsn(path, "mode=ro",
+	mode := "mode=ro"
+	if quiet(path) {
+		mode += "&immutable=1"
+	}
+	return dsn(path, mode,
 		fmt.Sprintf("busy_timeout(%d)", o.busyMillis()),
 		fmt.Sprintf("cache_size(-%d)", readerCache),
 		"query_only(true)",
