@@ -9,7 +9,9 @@ import (
 
 // Prior is what the checkpoint says.
 type Prior struct {
-	LSN             pglogrepl.LSN // an end LSN
+	// LSN is an end LSN; 0 after an operator accepted the source in place of
+	// another, of which nothing is known yet.
+	LSN             pglogrepl.LSN
 	SystemID        string
 	Timeline        int32
 	Database        string
@@ -98,6 +100,9 @@ func Judge(prior *Prior, f Facts, cfg Config) Verdict {
 	if prior == nil {
 		return judgeFirst(f, cfg)
 	}
+	if prior.LSN == 0 {
+		return judgeAccepted(f, cfg)
+	}
 	if hole := findHole(*prior, f, cfg); hole.found() {
 		return judgeHole(hole, f, cfg)
 	}
@@ -136,6 +141,16 @@ func judgeFirst(f Facts, cfg Config) Verdict {
 		return Verdict{Action: Refuse, Err: byHand(problem, f, cfg)}
 	}
 	return Verdict{Action: FirstStart, NewSlot: true, DropSlot: f.Slot != nil}
+}
+
+// judgeAccepted starts on the source as a first start would, but with a state that
+// has to be brought in line. Config.OnSlotLoss is not asked: an operator has decided.
+func judgeAccepted(f Facts, cfg Config) Verdict {
+	v := judgeFirst(f, cfg)
+	if v.Action != Refuse {
+		v.Action, v.Reason = Heal, "an operator accepted this source in place of another"
+	}
+	return v
 }
 
 // hole is every reason to distrust continuity.

@@ -42,6 +42,7 @@ func TestJudge(t *testing.T) {
 	ahead := slot(func(s *SlotFacts) { s.ConfirmedFlush = 1001 })
 	lost := slot(func(s *SlotFacts) { s.WALStatus = "lost" })
 	otherPrint := func(c *change) { c.facts.Fingerprint = "g" }
+	accepted := func(c *change) { c.prior.LSN, c.prior.Fingerprint = 0, "" }
 
 	for name, tc := range map[string]struct {
 		edit     []func(*change)
@@ -67,9 +68,16 @@ func TestJudge(t *testing.T) {
 		"standby":                              {edit: []func(*change){active}, want: Wait, says: []string{"4242"}},
 		"standby leaves healing to the active": {edit: []func(*change){active, ahead, otherPrint}, want: Wait},
 
-		"other system":   {edit: []func(*change){func(c *change) { c.facts.SystemID = "78" }}, want: Refuse, is: ErrOtherSource, says: []string{"77", "78", "STATE_URL", "setup --accept-source"}},
-		"other database": {edit: []func(*change){func(c *change) { c.facts.Database, c.facts.Slot.Database = "other", "other" }}, want: Refuse, is: ErrOtherSource},
-		"no table":       {edit: []func(*change){func(c *change) { c.facts.TableOID = 0 }}, want: Refuse, says: []string{"no table public.calendar_events"}},
+		"other system":           {edit: []func(*change){func(c *change) { c.facts.SystemID = "78" }}, want: Refuse, is: ErrOtherSource, says: []string{"77", "78", "STATE_URL", "ghlsync setup --accept-source"}},
+		"other database":         {edit: []func(*change){func(c *change) { c.facts.Database, c.facts.Slot.Database = "other", "other" }}, want: Refuse, is: ErrOtherSource},
+		"accepted":               {edit: []func(*change){accepted, noSlot, noPub}, want: Heal, newSlot: true, says: []string{"accepted this source"}},
+		"accepted, with a slot":  {edit: []func(*change){accepted}, want: Heal},
+		"accepted, slot too old": {edit: []func(*change){accepted, noPub}, want: Heal, newSlot: true, dropSlot: true},
+		"accepted, by hand":      {edit: []func(*change){accepted, noSlot, byHand}, want: Refuse, says: []string{"pg_create_logical_replication_slot('s1', 'pgoutput')"}},
+		"accepted, stop":         {edit: []func(*change){accepted, noSlot, stop}, want: Heal, newSlot: true},
+		"accepted, slot in use":  {edit: []func(*change){accepted, active}, want: Wait},
+		"accepted, then another": {edit: []func(*change){accepted, func(c *change) { c.facts.SystemID = "78" }}, want: Refuse, is: ErrOtherSource},
+		"no table":               {edit: []func(*change){func(c *change) { c.facts.TableOID = 0 }}, want: Refuse, says: []string{"no table public.calendar_events"}},
 
 		"physical slot":    {edit: []func(*change){slot(func(s *SlotFacts) { s.Logical, s.Plugin, s.Database = false, "", "" })}, want: Refuse, says: []string{"physical", "CDC_SLOT", "pg_drop_replication_slot('s1')"}},
 		"other plugin":     {edit: []func(*change){slot(func(s *SlotFacts) { s.Plugin = "wal2json" })}, want: Refuse, says: []string{"wal2json"}},
