@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,8 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ghlsync/ghl/sandbox"
-	"ghlsync/internal/postgres"
-	"ghlsync/internal/postgres/pgtest"
 )
 
 // TestSettingsOfDatabaseAndRole: whatever they are, dates and times read the same
@@ -280,56 +277,6 @@ func (r *rig) requestsOf(id string) []sandbox.Request {
 		}
 	}
 	return of
-}
-
-// TestCommitNotVisibleYet: under synchronous replication the stream shows a commit
-// long before anybody else sees it. The look-up waits instead of missing the client.
-func TestCommitNotVisibleYet(t *testing.T) {
-	t.Parallel()
-	server := pgtest.Own(t, postgres.Options{})
-	r := newRigOn(t, pgtest.DatabaseOn(t, server))
-	r.start()
-	r.caughtUp()
-	r.db.Exec(t, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-	r.db.Exec(t, "SELECT pg_reload_conf()")
-	r.until("synchronous replication is on", func() bool {
-		return r.db.QueryString(t, "SHOW synchronous_standby_names") == "nobody"
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	conn, err := pgx.Connect(ctx, r.db.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	committed := make(chan error, 1)
-	go func() {
-		_, err := conn.Exec(ctx, `BEGIN;
-			INSERT INTO clients (id, name, business_name, email, username, password) VALUES (900, 'Late', 'Late', 'late@example.com', 'u', 'p');
-			INSERT INTO calendar_events (id, client_id, title, start_date, end_date, start_time, end_time, type)
-			VALUES ('late', 900, 'Late', '2030-01-01', '2030-01-01', '09:00', '10:00', 'onboarding');
-			COMMIT`)
-		committed <- err
-	}()
-	r.until("the commit waits for its standby", func() bool {
-		return r.db.QueryString(t, "SELECT count(*)::text FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1"
-	})
-	r.until("the daemon asks for the client", func() bool {
-		return r.db.QueryString(t, `SELECT count(*)::text FROM pg_stat_activity WHERE application_name LIKE 'ghlsync%'
-			AND query LIKE '%pg_current_snapshot%'`) != "0"
-	})
-	if m := r.mapping("late"); m != nil {
-		t.Errorf("the event is %+v before its commit is visible", m)
-	}
-	r.db.Exec(t, "ALTER SYSTEM RESET synchronous_standby_names")
-	r.db.Exec(t, "SELECT pg_reload_conf()")
-	if err := <-committed; err != nil {
-		t.Fatal(err)
-	}
-	if err := conn.Close(ctx); err != nil {
-		t.Fatal(err)
-	}
-	r.caughtUp()
-	r.same()
 }
 
 // TestCommandsWithoutADaemon: the state can be read, and worked on, while nothing
