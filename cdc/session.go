@@ -52,6 +52,9 @@ var pinned = map[string]string{
 	"lock_timeout":                        "0",
 	"idle_in_transaction_session_timeout": "0",
 	"idle_session_timeout":                "0",
+	// What we commit (a canary, a publication) is no data of Sentra's: it is not to
+	// wait for standbys, and nobody behind it.
+	"synchronous_commit": "local",
 }
 
 // connect opens one connection. suffix tells connections apart in
