@@ -183,7 +183,7 @@ func (p *player) stray(d delivery) {
 		return
 	}
 	p.out.line("nobody asked for this", d)
-	p.wrong = append(p.wrong, fmt.Sprintf("GHL got a %s of event %s that no change asked for", d.operation, d.event))
+	p.wrong = append(p.wrong, fmt.Sprintf("GHL got an unasked %s of event %s", d.operation, d.event))
 }
 
 // opening waits for what was in Sentra before the daemon came.
