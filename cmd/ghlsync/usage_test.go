@@ -94,6 +94,15 @@ func TestConfigurationProblems(t *testing.T) {
 	p.expect(2, []string{"status"}, "!CDC_SLOT=Bad")
 }
 
+func TestRunWithoutADirectoryForItsState(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "SENTRA_DATABASE_URL=postgres://127.0.0.1:1/x", "GHL_WEBHOOK_URL=http://127.0.0.1:1/hook", "STATE_URL=sqlite:nowhere/state.db", "HTTP_ADDR=127.0.0.1:0")
+	p.expect(1, []string{"run"}, "!there is no directory ", "!nowhere: make it, or set STATE_URL")
+	if names := p.files(); len(names) != 0 {
+		t.Errorf("it left %q behind", names)
+	}
+}
+
 func TestConfigShowsWhatIsInForce(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "GHL_RATE=3/s", "HTTP_TOKEN=hunter2")

@@ -1,162 +1,150 @@
-// Package bookcheck compares the sandbox's appointment book with Sentra: the one
-// by HTTP, the other by SQL, and neither through the daemon's own code, so that
-// an error in the translation shows. Demo, tests and benchmarks end with it.
 package bookcheck
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
-	"sort"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
+	"ghlsync/ghl/sandbox"
 )
-
-// entry is what both ends say of one event. updated_at is left out: a touch of it
-// alone is not sent.
-type entry struct {
-	ClientID    int64   `json:"client_id"`
-	ClientEmail string  `json:"client_email"`
-	ClientPhone string  `json:"client_phone"`
-	ClientName  string  `json:"client_name"`
-	EventTitle  string  `json:"event_title"`
-	EventType   string  `json:"event_type"`
-	StartDate   string  `json:"start_date"`
-	EndDate     string  `json:"end_date"`
-	StartTime   string  `json:"start_time"`
-	EndTime     string  `json:"end_time"`
-	Description string  `json:"description"`
-	CreatedAt   *string `json:"created_at"`
-}
-
-// wanted is every onboarding and handover event with its client, in the words of
-// the guide's payload, leaving out those that carry the marker of an appointment
-// booked in GHL.
-const wanted = `
-SELECT e.id, e.client_id, c.email, coalesce(c.phone, ''), coalesce(nullif(btrim(c.business_name), ''), c.name),
-       e.title, e.type, to_char(e.start_date, 'YYYY-MM-DD'), to_char(e.end_date, 'YYYY-MM-DD'), left(e.start_time::text, 5), left(e.end_time::text, 5),
-       coalesce(e.description, ''), to_char(e.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-FROM calendar_events e JOIN clients c ON c.id = e.client_id
-WHERE e.type IN ('onboarding', 'handover') AND coalesce(e.description, '') !~ '(^|\n)Appointment ID:'`
 
 // Result is what a comparison found.
 type Result struct {
 	Events       int      // that Sentra wants in GHL
 	Appointments int      // in the book
-	Differences  []string // sorted; empty if the book equals Sentra
+	Differences  []string // none if the book equals Sentra
 }
 
-// Equal reports whether the book equals Sentra.
-func (r Result) Equal() bool { return len(r.Differences) == 0 }
-
-// Compare reads both ends. sandboxURL is the sandbox's root. An error means that
-// one of them could not be read, and says nothing of equality.
-func Compare(ctx context.Context, conn *pgx.Conn, sandboxURL string) (Result, error) {
-	events, err := readEvents(ctx, conn)
+// Compare reads both ends. sandboxURL is the sandbox's root.
+func Compare(ctx context.Context, sentra Querier, sandboxURL string) (Result, error) {
+	events, err := Events(ctx, sentra)
 	if err != nil {
-		return Result{}, fmt.Errorf("read events: %w", err)
+		return Result{}, err
 	}
 	book, err := readBook(ctx, sandboxURL)
 	if err != nil {
-		return Result{}, fmt.Errorf("read appointment book: %w", err)
+		return Result{}, fmt.Errorf("read the appointment book: %w", err)
 	}
-	r := Result{Events: len(events)}
-	for id, appointments := range book {
-		r.Appointments += len(appointments)
-		if _, ok := events[id]; !ok {
-			r.add("event %s is not in Sentra and has %d appointments", id, len(appointments))
-		}
-	}
-	for id, event := range events {
-		switch appointments := book[id]; {
-		case len(appointments) == 0:
-			r.add("event %s has no appointment", id)
-		case len(appointments) > 1:
-			r.add("event %s has %d appointments", id, len(appointments))
-		default:
-			r.compare(id, event, appointments[0])
-		}
-	}
-	sort.Strings(r.Differences)
-	return r, nil
+	return Result{Events: len(events), Appointments: len(book), Differences: differences(events, book)}, nil
 }
 
-func (r *Result) add(format string, args ...any) {
-	r.Differences = append(r.Differences, fmt.Sprintf(format, args...))
-}
+// client keeps no connection, so that none is left behind, and knows no proxy:
+// the sandbox is on this machine.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
-// compare names the fields that differ, not their values: descriptions are long.
-func (r *Result) compare(id string, want, got entry) {
-	w, g := want.fields(), got.fields()
-	var names []string
-	for name := range w {
-		if w[name] != g[name] {
-			names = append(names, name)
-		}
-	}
-	if len(names) > 0 {
-		sort.Strings(names)
-		r.add("event %s differs in %s", id, strings.Join(names, ", "))
-	}
-}
-
-func (e entry) fields() map[string]string {
-	created := "null"
-	if e.CreatedAt != nil {
-		created = *e.CreatedAt
-	}
-	return map[string]string{
-		"client_id": fmt.Sprint(e.ClientID), "client_email": e.ClientEmail, "client_phone": e.ClientPhone,
-		"client_name": e.ClientName, "event_title": e.EventTitle, "event_type": e.EventType,
-		"start_date": e.StartDate, "end_date": e.EndDate, "start_time": e.StartTime, "end_time": e.EndTime,
-		"description": e.Description, "created_at": created,
-	}
-}
-
-func readEvents(ctx context.Context, conn *pgx.Conn) (map[string]entry, error) {
-	rows, err := conn.Query(ctx, wanted)
-	if err != nil {
-		return nil, err
-	}
-	events := make(map[string]entry)
-	var id string
-	var e entry
-	_, err = pgx.ForEachRow(rows, []any{
-		&id, &e.ClientID, &e.ClientEmail, &e.ClientPhone, &e.ClientName, &e.EventTitle, &e.EventType,
-		&e.StartDate, &e.EndDate, &e.StartTime, &e.EndTime, &e.Description, &e.CreatedAt,
-	}, func() error {
-		events[id] = e
-		e.CreatedAt = nil
-		return nil
-	})
-	return events, err
-}
-
-func readBook(ctx context.Context, sandboxURL string) (map[string][]entry, error) {
+func readBook(ctx context.Context, sandboxURL string) (book []sandbox.Appointment, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, sandboxURL+"/sandbox/appointments", http.NoBody)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = resp.Body.Close() }() // read to its end or given up: nothing to lose
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the sandbox answers HTTP %d", resp.StatusCode)
+		return nil, fmt.Errorf("the sandbox answers %s", resp.Status)
 	}
-	var appointments []struct {
-		EventID string `json:"sentra_event_id"`
-		entry
+	return book, json.NewDecoder(resp.Body).Decode(&book)
+}
+
+// differences says what of the book is not as Sentra wants it, in the order of
+// the events.
+func differences(events []Event, book []sandbox.Appointment) []string {
+	bookedAs := make(map[string]string) // event ids by the appointment that the event was made from
+	for _, e := range events {
+		if e.Booked != "" {
+			bookedAs[e.Booked] = e.ID
+		}
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&appointments); err != nil {
-		return nil, err
+	// GHL's own do not carry the event's id until Sentra edits it.
+	owner := func(a sandbox.Appointment) string {
+		if a.SentraEventID == "" {
+			return bookedAs[a.ID]
+		}
+		return a.SentraEventID
 	}
-	book := make(map[string][]entry)
-	for _, a := range appointments {
-		book[a.EventID] = append(book[a.EventID], a.entry)
+	found := make(map[string][]sandbox.Appointment)
+	for _, a := range book {
+		found[owner(a)] = append(found[owner(a)], a)
 	}
-	return book, nil
+	var wrong []string
+	for _, e := range events {
+		wrong = append(wrong, e.compare(found[e.ID])...)
+		delete(found, e.ID)
+	}
+	for _, a := range book {
+		if _, left := found[owner(a)]; left {
+			wrong = append(wrong, fmt.Sprintf("appointment %s (event %q, %q) is nothing that Sentra wants", a.ID, a.SentraEventID, a.EventTitle))
+		}
+	}
+	return wrong
+}
+
+// compare judges an event by its appointments, of which there should be one.
+func (e Event) compare(found []sandbox.Appointment) []string {
+	if len(found) == 0 {
+		return []string{fmt.Sprintf("event %s (%s, %q) has no appointment", e.ID, e.EventType, e.EventTitle)}
+	}
+	var wrong []string
+	if len(found) > 1 {
+		ids := make([]string, len(found))
+		for i, a := range found {
+			ids[i] = a.ID
+		}
+		wrong = append(wrong, fmt.Sprintf("event %s has %d appointments: %s", e.ID, len(found), strings.Join(ids, ", ")))
+	}
+	a := found[0]
+	if e.Booked != "" && a.ID != e.Booked {
+		wrong = append(wrong, fmt.Sprintf("event %s was booked as %s, and yet has appointment %s", e.ID, e.Booked, a.ID))
+	}
+	if a.SentraEventID == "" {
+		return wrong // as GHL booked it: nothing was sent, so there is nothing to compare
+	}
+	return append(wrong, e.compareFields(a.Fields)...)
+}
+
+func (e Event) compareFields(ghl sandbox.Fields) []string {
+	var wrong []string
+	for _, f := range []struct{ name, sentra, ghl string }{
+		{"client_id", fmt.Sprint(e.ClientID), fmt.Sprint(ghl.ClientID)},
+		{"client_email", e.ClientEmail, ghl.ClientEmail},
+		{"client_phone", e.ClientPhone, ghl.ClientPhone},
+		{"client_name", e.ClientName, ghl.ClientName},
+		{"event_title", e.EventTitle, ghl.EventTitle},
+		{"event_type", e.EventType, ghl.EventType},
+		{"start_date", e.StartDate, ghl.StartDate},
+		{"end_date", e.EndDate, ghl.EndDate},
+		{"start_time", e.StartTime, ghl.StartTime},
+		{"end_time", e.EndTime, ghl.EndTime},
+		{"description", e.Description, ghl.Description},
+		{"created_at", text(e.CreatedAt), text(ghl.CreatedAt)},
+	} {
+		if f.sentra != f.ghl {
+			wrong = append(wrong, fmt.Sprintf("event %s: %s is %s in Sentra and %s in GHL", e.ID, f.name, short(f.sentra), short(f.ghl)))
+		}
+	}
+	// Both are UTC of one form.
+	if text(ghl.UpdatedAt) > text(e.UpdatedAt) {
+		wrong = append(wrong, fmt.Sprintf("event %s: updated_at is %s in Sentra and, later, %s in GHL", e.ID, text(e.UpdatedAt), text(ghl.UpdatedAt)))
+	}
+	return wrong
+}
+
+func text(s *string) string {
+	if s == nil {
+		return "null"
+	}
+	return *s
+}
+
+// short quotes a value, the start of a long one.
+func short(s string) string {
+	if len(s) > 60 {
+		return fmt.Sprintf("%q… (%d bytes)", strings.ToValidUTF8(s[:60], ""), len(s))
+	}
+	return fmt.Sprintf("%q", s)
 }

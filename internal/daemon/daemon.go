@@ -6,7 +6,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -77,6 +79,9 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 func (d *Daemon) Start(ctx context.Context) (err error) {
 	token := rand.Text()
 	if d.store, err = sqlite.Open(ctx, d.cfg.State.URL.Path, sqlite.Options{}); err != nil {
+		if errors.Is(err, fs.ErrNotExist) { // the file itself would be made
+			err = fmt.Errorf("there is no directory %s: make it, or set STATE_URL to a file elsewhere: %w", filepath.Dir(d.cfg.State.URL.Path), err)
+		}
 		return fmt.Errorf("open state: %w", err)
 	}
 	defer func() {

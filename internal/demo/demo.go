@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"ghlsync/internal/bookcheck"
 	"ghlsync/internal/postgres"
 )
 
@@ -156,7 +157,7 @@ func (r *run) introduce(bin postgres.Binaries) {
 
 // begin waits for the first snapshot to be in GHL.
 func (p *player) begin(ctx context.Context) error {
-	wanted, err := readWanted(ctx, p.admin.conn)
+	wanted, err := bookcheck.Events(ctx, p.admin.conn)
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func TestOnceFindsWhatIsWrong(t *testing.T) {
 		t.Errorf("Run: %v, want a verdict of 3 findings\n%s", err, r.screen)
 	}
 	for _, want := range []string{
-		"✗ ", "event " + first.SentraEventID + " (", "has no appointment", "appointment ghl_double", "or a double",
+		"✗ ", "event " + first.SentraEventID + " (", "has no appointment", "has 2 appointments: ", "ghl_double",
 		"event " + third.SentraEventID + ": event_title is ",
 	} {
 		if !strings.Contains(r.screen.String(), want) {

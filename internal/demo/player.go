@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"ghlsync/internal/bookcheck"
 )
 
 // How long a change may take to its answer. A healthy daemon needs milliseconds.
@@ -181,14 +183,14 @@ func (p *player) stray(d delivery) {
 		return
 	}
 	p.out.line("nobody asked for this", d)
-	p.wrong = append(p.wrong, fmt.Sprintf("GHL got a %s of event %s that no change asked for", d.operation, d.event))
+	p.wrong = append(p.wrong, fmt.Sprintf("GHL got an unasked %s of event %s", d.operation, d.event))
 }
 
 // opening waits for what was in Sentra before the daemon came.
-func (p *player) opening(ctx context.Context, wanted []want) error {
+func (p *player) opening(ctx context.Context, wanted []bookcheck.Event) error {
 	s := step{does: "was there before the daemon"}
 	for _, w := range wanted {
-		s.calls = append(s.calls, creates(w.event))
+		s.calls = append(s.calls, creates(w.ID))
 	}
 	got, err := p.await(ctx, s.calls)
 	if err != nil {

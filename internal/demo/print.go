@@ -74,22 +74,22 @@ func (p *printer) columns() {
 // line is one change and one call for it. The label is empty for the second
 // call of a change and those after.
 func (p *printer) line(label string, d delivery) {
-	app := d.result.AppointmentID
-	p.row(label, d.event, p.answer(d), app, took(d.toGHL()), took(d.toAnswer()))
+	why := ""
 	if !d.done() {
-		p.printf("  %s\n", p.paint(yellow, fmt.Sprintf("%s %s", d.result.Outcome, d.result.Code)))
+		why = p.paint(yellow, fmt.Sprintf("%s %s", d.result.Outcome, d.result.Code))
 	}
+	p.row(label, d.event, p.answer(d), d.result.AppointmentID, took(d.toGHL()), took(d.toAnswer()), why)
 }
 
 // plain is a line without a call: a remark stands in its place.
 func (p *printer) plain(label, event string, s style, remark string) {
-	p.row(label, event, p.paint(s, remark), "", "", "")
+	p.row(label, event, p.paint(s, remark), "", "", "", "")
 }
 
-func (p *printer) row(label, event, answer, app, reached, answered string) {
+func (p *printer) row(label, event, answer, app, reached, answered, why string) {
 	line := strings.Join([]string{
 		left(label, wDoes), p.paint(dim, left(event, wEvent)), answer, left(app, wApp+1),
-		right(reached, wTime-1), right(answered, wTime),
+		right(reached, wTime-1), right(answered, wTime), " " + why,
 	}, " ")
 	p.printf("%s\n", strings.TrimRight(line, " "))
 }

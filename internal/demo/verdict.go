@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ghlsync/ghl/sandbox"
+	"ghlsync/internal/bookcheck"
 )
 
 // verdict is what the comparison at the end found.
@@ -31,16 +32,12 @@ func judge(ctx context.Context, s *stage, wait time.Duration) (v verdict, err er
 		return v, fmt.Errorf("connect to Sentra: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
-	wanted, err := readWanted(ctx, conn)
+	r, err := bookcheck.Compare(ctx, conn, s.sandbox.URL())
 	if err != nil {
 		return v, err
 	}
-	var book []sandbox.Appointment
-	if err := get(ctx, s.sandbox.URL()+"/sandbox/appointments", &book); err != nil {
-		return v, err
-	}
-	v.events, v.appointments = len(wanted), len(book)
-	v.wrong = append(v.wrong, differences(wanted, book)...)
+	v.events, v.appointments = r.Events, r.Appointments
+	v.wrong = append(v.wrong, r.Differences...)
 	conduct, err := misconduct(ctx, s)
 	v.wrong = append(v.wrong, conduct...)
 	return v, err

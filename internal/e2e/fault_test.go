@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"ghlsync/internal/postgres"
@@ -56,6 +57,15 @@ func TestPostgresRestarts(t *testing.T) {
 // missed, deletes included, without doubling anything.
 func TestSlotLost(t *testing.T) {
 	t.Parallel()
+	r := newBlindRig(t)
+	r.db.Exec(t, "SELECT pg_drop_replication_slot($1)", r.env["CDC_SLOT"])
+	r.missed()
+	r.healed()
+}
+
+// newBlindRig has three events in GHL and a daemon that is stopped.
+func newBlindRig(t *testing.T) *rig {
+	t.Helper()
 	r := newRig(t)
 	r.start()
 	for i := range 3 {
@@ -63,8 +73,12 @@ func TestSlotLost(t *testing.T) {
 	}
 	r.caughtUp()
 	r.proc.stop()
-	r.db.Exec(t, "SELECT pg_drop_replication_slot($1)", r.env["CDC_SLOT"])
-	r.missed()
+	return r
+}
+
+// healed starts the daemon and checks that it made the book equal, without doubles.
+func (r *rig) healed() {
+	r.t.Helper()
 	r.start()
 	r.caughtUp()
 	r.same()
@@ -98,13 +112,7 @@ func TestPublicationMadeAnew(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t)
-			r.start()
-			for i := range 3 {
-				r.insert(fmt.Sprintf("event-%d", i), "onboarding", "First")
-			}
-			r.caughtUp()
-			r.proc.stop()
+			r := newBlindRig(t)
 			for _, sql := range change {
 				if sql == "" {
 					r.missed()
@@ -112,10 +120,7 @@ func TestPublicationMadeAnew(t *testing.T) {
 				}
 				r.db.Exec(t, sql)
 			}
-			r.start()
-			r.caughtUp()
-			r.same()
-			r.noDoubles()
+			r.healed()
 		})
 	}
 }
@@ -123,34 +128,19 @@ func TestPublicationMadeAnew(t *testing.T) {
 // TestTableMadeAnew: the table is dropped and created again with other rows.
 func TestTableMadeAnew(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.start()
-	for i := range 3 {
-		r.insert(fmt.Sprintf("event-%d", i), "onboarding", "First")
-	}
-	r.caughtUp()
-	r.proc.stop()
+	r := newBlindRig(t)
 	r.db.Exec(t, "CREATE TABLE other (LIKE calendar_events INCLUDING ALL)")
 	r.db.Exec(t, "INSERT INTO other SELECT * FROM calendar_events WHERE id <> 'event-0'")
 	r.db.Exec(t, "DROP TABLE calendar_events")
 	r.db.Exec(t, "ALTER TABLE other RENAME TO calendar_events")
-	r.start()
-	r.caughtUp()
-	r.same()
-	r.noDoubles()
+	r.healed()
 }
 
 // TestOlderStateRestored: the slot is ahead of a state that was restored from a
 // copy. What the copy does not know is found by a snapshot.
 func TestOlderStateRestored(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.start()
-	for i := range 3 {
-		r.insert(fmt.Sprintf("event-%d", i), "onboarding", "First")
-	}
-	r.caughtUp()
-	r.proc.stop()
+	r := newBlindRig(t)
 	file := filepath.Join(r.dir, "state.db")
 	old, err := os.ReadFile(file)
 	if err != nil {
@@ -168,7 +158,7 @@ func TestOlderStateRestored(t *testing.T) {
 	// What was created meanwhile is not known to the copy: it is created again
 	// unless the receiver finds it, and that is what a restored state costs.
 	for _, d := range r.differences() {
-		if d != "event event-missed has 2 appointments" {
+		if !strings.HasPrefix(d, "event event-missed has 2 appointments") {
 			t.Error(d)
 		}
 	}
