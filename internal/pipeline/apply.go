@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"time"
 
 	"ghlsync/cdc"
 	"ghlsync/state"
@@ -36,8 +35,7 @@ func (a *Applier) apply(ctx context.Context, changes []cdc.Change) error {
 }
 
 // segment applies changes up to the next truncate, or to where the fuse has to
-// look: retractions are counted by commit time, so those of one moment are
-// counted before those of a later one are there.
+// look.
 func (a *Applier) segment(ctx context.Context, changes []cdc.Change) (n int, err error) {
 	changes = untilTruncate(changes)
 	b, err := a.open(ctx, changes)
@@ -49,7 +47,7 @@ func (a *Applier) segment(ctx context.Context, changes []cdc.Change) (n int, err
 	for n < len(changes) {
 		for _, in := range t.next() {
 			ch := &changes[n]
-			if !a.fusAt.IsZero() && ch.Tx.CommitTime.Sub(a.fusAt).Abs() >= time.Second {
+			if a.fuseDue(ch.Tx.CommitTime) {
 				if err := b.save(ctx); err != nil {
 					return n, err
 				}
@@ -199,6 +197,11 @@ func (b *batch) addClient(ctx context.Context, row *cdc.Row, xid uint32) error {
 
 // truncate retracts every event that is wanted.
 func (a *Applier) truncate(ctx context.Context, tx *cdc.Tx) error {
+	if a.fuseDue(tx.CommitTime) {
+		if err := a.blowFuse(ctx); err != nil {
+			return err
+		}
+	}
 	a.junction.truncated(tx.CommitLSN)
 	version := state.Version{Epoch: a.cp.Epoch, LSN: tx.CommitLSN}
 	return a.retractAll(ctx, state.Filter{Wanted: state.Present}, state.Change{
