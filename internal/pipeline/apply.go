@@ -12,8 +12,13 @@ import (
 
 // apply merges changes into the open transaction, in stream order. It works in
 // segments: rows are loaded, merged and saved together, and a segment ends where
-// something has to see the rows saved.
+// something has to see the rows saved. The clients come first: to ask for them may
+// take long, and the state may have one writer.
 func (a *Applier) apply(ctx context.Context, changes []cdc.Change) error {
+	clients, err := a.clients(ctx, changes)
+	if err != nil {
+		return err
+	}
 	if err := a.begin(ctx); err != nil {
 		return err
 	}
@@ -25,7 +30,7 @@ func (a *Applier) apply(ctx context.Context, changes []cdc.Change) error {
 			changes = changes[1:]
 			continue
 		}
-		n, err := a.segment(ctx, changes)
+		n, err := a.segment(ctx, changes, clients)
 		if err != nil {
 			return err
 		}
@@ -36,9 +41,9 @@ func (a *Applier) apply(ctx context.Context, changes []cdc.Change) error {
 
 // segment applies changes up to the next truncate, or to where the fuse has to
 // look.
-func (a *Applier) segment(ctx context.Context, changes []cdc.Change) (n int, err error) {
+func (a *Applier) segment(ctx context.Context, changes []cdc.Change, clients map[string]cdc.Client) (n int, err error) {
 	changes = untilTruncate(changes)
-	b, err := a.open(ctx, changes)
+	b, err := a.open(ctx, changes, clients)
 	if err != nil {
 		return 0, err
 	}
@@ -74,9 +79,9 @@ func untilTruncate(changes []cdc.Change) []cdc.Change {
 	return changes
 }
 
-// open prepares a batch for the changes: the rows they touch and the clients
-// they need, with one question each.
-func (a *Applier) open(ctx context.Context, changes []cdc.Change) (*batch, error) {
+// open prepares a batch for the changes: the rows they touch and who holds the
+// appointments they name, with one question each.
+func (a *Applier) open(ctx context.Context, changes []cdc.Change, clients map[string]cdc.Client) (*batch, error) {
 	var need needs
 	for i := range changes {
 		ch := &changes[i]
@@ -85,18 +90,21 @@ func (a *Applier) open(ctx context.Context, changes []cdc.Change) (*batch, error
 			need.event(ch.OldKey)
 		}
 		if ch.Kind != cdc.Delete && a.rules.InScope(&ch.Row) {
-			need.client(ch.Row.Text(cdc.ClientID), ch.Tx.XID)
 			need.appointment(ch.Row.Text(cdc.AppointmentID))
 		}
-	}
-	clients, err := a.clients(ctx, &need)
-	if err != nil {
-		return nil, err
 	}
 	return a.batch(ctx, &need, clients)
 }
 
-func (a *Applier) clients(ctx context.Context, need *needs) (map[string]cdc.Client, error) {
+// clients looks up the clients that the changes need, with one question.
+func (a *Applier) clients(ctx context.Context, changes []cdc.Change) (map[string]cdc.Client, error) {
+	var need needs
+	for i := range changes {
+		ch := &changes[i]
+		if ch.Kind != cdc.Delete && a.rules.InScope(&ch.Row) {
+			need.client(ch.Row.Text(cdc.ClientID), ch.Tx.XID)
+		}
+	}
 	if len(need.clients.list) == 0 {
 		return nil, nil
 	}
