@@ -56,7 +56,7 @@ type Applier struct {
 	// The open store transaction; nil between boundaries.
 	tx    state.Tx
 	dirty bool      // tx saved a row
-	fusAt time.Time // commit time of the latest retraction that the fuse has not looked at
+	fusAt time.Time // commit time of the first retraction that the fuse has not looked at
 	held  int       // how many the fuse has held, in all
 
 	junction junction // with a reconcile beside the stream; other goroutines use it
@@ -187,6 +187,13 @@ func (a *Applier) abort(err error) error {
 		err = fmt.Errorf("%w (and then: %w)", err, rollback)
 	}
 	return err
+}
+
+// fuseDue reports whether the fuse has to look before something of that commit
+// time is applied: retractions are counted by commit time, so those of one moment
+// are counted before those of a later one are there.
+func (a *Applier) fuseDue(at time.Time) bool {
+	return !a.fusAt.IsZero() && at.Sub(a.fusAt).Abs() >= time.Second
 }
 
 // blowFuse lets the fuse look at what was retracted up to now.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"time"
 
 	"ghlsync/cdc"
 	"ghlsync/state"
@@ -13,8 +12,13 @@ import (
 
 // apply merges changes into the open transaction, in stream order. It works in
 // segments: rows are loaded, merged and saved together, and a segment ends where
-// something has to see the rows saved.
+// something has to see the rows saved. The clients come first: to ask for them may
+// take long, and the state may have one writer.
 func (a *Applier) apply(ctx context.Context, changes []cdc.Change) error {
+	clients, err := a.clients(ctx, changes)
+	if err != nil {
+		return err
+	}
 	if err := a.begin(ctx); err != nil {
 		return err
 	}
@@ -26,7 +30,7 @@ func (a *Applier) apply(ctx context.Context, changes []cdc.Change) error {
 			changes = changes[1:]
 			continue
 		}
-		n, err := a.segment(ctx, changes)
+		n, err := a.segment(ctx, changes, clients)
 		if err != nil {
 			return err
 		}
@@ -36,11 +40,10 @@ func (a *Applier) apply(ctx context.Context, changes []cdc.Change) error {
 }
 
 // segment applies changes up to the next truncate, or to where the fuse has to
-// look: retractions are counted by commit time, so those of one moment are
-// counted before those of a later one are there.
-func (a *Applier) segment(ctx context.Context, changes []cdc.Change) (n int, err error) {
+// look.
+func (a *Applier) segment(ctx context.Context, changes []cdc.Change, clients map[string]cdc.Client) (n int, err error) {
 	changes = untilTruncate(changes)
-	b, err := a.open(ctx, changes)
+	b, err := a.open(ctx, changes, clients)
 	if err != nil {
 		return 0, err
 	}
@@ -49,7 +52,7 @@ func (a *Applier) segment(ctx context.Context, changes []cdc.Change) (n int, err
 	for n < len(changes) {
 		for _, in := range t.next() {
 			ch := &changes[n]
-			if !a.fusAt.IsZero() && ch.Tx.CommitTime.Sub(a.fusAt).Abs() >= time.Second {
+			if a.fuseDue(ch.Tx.CommitTime) {
 				if err := b.save(ctx); err != nil {
 					return n, err
 				}
@@ -76,9 +79,9 @@ func untilTruncate(changes []cdc.Change) []cdc.Change {
 	return changes
 }
 
-// open prepares a batch for the changes: the rows they touch and the clients
-// they need, with one question each.
-func (a *Applier) open(ctx context.Context, changes []cdc.Change) (*batch, error) {
+// open prepares a batch for the changes: the rows they touch and who holds the
+// appointments they name, with one question each.
+func (a *Applier) open(ctx context.Context, changes []cdc.Change, clients map[string]cdc.Client) (*batch, error) {
 	var need needs
 	for i := range changes {
 		ch := &changes[i]
@@ -87,18 +90,21 @@ func (a *Applier) open(ctx context.Context, changes []cdc.Change) (*batch, error
 			need.event(ch.OldKey)
 		}
 		if ch.Kind != cdc.Delete && a.rules.InScope(&ch.Row) {
-			need.client(ch.Row.Text(cdc.ClientID), ch.Tx.XID)
 			need.appointment(ch.Row.Text(cdc.AppointmentID))
 		}
-	}
-	clients, err := a.clients(ctx, &need)
-	if err != nil {
-		return nil, err
 	}
 	return a.batch(ctx, &need, clients)
 }
 
-func (a *Applier) clients(ctx context.Context, need *needs) (map[string]cdc.Client, error) {
+// clients looks up the clients that the changes need, with one question.
+func (a *Applier) clients(ctx context.Context, changes []cdc.Change) (map[string]cdc.Client, error) {
+	var need needs
+	for i := range changes {
+		ch := &changes[i]
+		if ch.Kind != cdc.Delete && a.rules.InScope(&ch.Row) {
+			need.client(ch.Row.Text(cdc.ClientID), ch.Tx.XID)
+		}
+	}
 	if len(need.clients.list) == 0 {
 		return nil, nil
 	}
@@ -199,6 +205,11 @@ func (b *batch) addClient(ctx context.Context, row *cdc.Row, xid uint32) error {
 
 // truncate retracts every event that is wanted.
 func (a *Applier) truncate(ctx context.Context, tx *cdc.Tx) error {
+	if a.fuseDue(tx.CommitTime) {
+		if err := a.blowFuse(ctx); err != nil {
+			return err
+		}
+	}
 	a.junction.truncated(tx.CommitLSN)
 	version := state.Version{Epoch: a.cp.Epoch, LSN: tx.CommitLSN}
 	return a.retractAll(ctx, state.Filter{Wanted: state.Present}, state.Change{

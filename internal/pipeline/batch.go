@@ -99,7 +99,7 @@ func (b *batch) merge(c state.Change) {
 	if m.AppointmentID != "" && m.AppointmentID == c.AppointmentID && b.taken != nil {
 		b.taken[m.AppointmentID] = m.ID
 	}
-	if effect == state.Changed && m.Retracted {
+	if effect == state.Changed && m.Retracted && b.a.fusAt.IsZero() {
 		b.a.fusAt = c.CommittedAt
 	}
 }
