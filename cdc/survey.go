@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-
-	"github.com/jackc/pglogrepl"
 )
 
 // Survey is what can be told of a source without streaming from it.
@@ -48,22 +46,6 @@ func Look(ctx context.Context, cfg Config) (survey Survey, err error) {
 		survey.Findings = append(survey.Findings, Findings(s.checkIdentity(ctx, survey.TableOID))...)
 	}
 	return survey, nil
-}
-
-// MakeSlot creates the configured slot as [Source.CreateSlot] does, whatever
-// Config.Create says, and keeps nothing open: the slot is there for a daemon that
-// starts later. The role needs no right but to replicate.
-func MakeSlot(ctx context.Context, cfg Config) (at pglogrepl.LSN, err error) {
-	v, err := NewVisit(ctx, cfg)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, v.Close(ctx)) }()
-	h, err := v.source.createSlot(ctx, cfg.Slot, false)
-	if err != nil {
-		return 0, err
-	}
-	return h.LSN, h.Close(ctx)
 }
 
 // DropSlot drops the configured slot, on one ordinary connection. ErrSlotActive if

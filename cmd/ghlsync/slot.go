@@ -108,7 +108,7 @@ func printSlot(std streams, s *admin.Slot) error {
 	return w.Flush()
 }
 
-func slotCreate(ctx context.Context, std streams) error {
+func slotCreate(ctx context.Context, std streams) (err error) {
 	cfg, _, err := config.Load(ctx, std.environment(), config.NeedSource)
 	if err != nil {
 		return err
@@ -127,11 +127,20 @@ func slotCreate(ctx context.Context, std streams) error {
 	case survey.Slot != nil:
 		return fmt.Errorf("slot %s exists already: see 'ghlsync slot status'", source.Slot)
 	}
-	at, err := cdc.MakeSlot(ctx, source)
+	source.Create = true // that is what was asked for, whatever the daemon may do
+	src, err := cdc.Open(ctx, source)
 	if err != nil {
 		return err
 	}
-	say(std.out, "slot %s is created at %s; start the daemon soon: from here on the server keeps WAL\n", source.Slot, at)
+	defer func() { err = errors.Join(err, src.Close(context.WithoutCancel(ctx))) }()
+	h, err := src.CreateSlot(ctx)
+	if err != nil {
+		return err
+	}
+	if err := h.Close(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	say(std.out, "slot %s is created at %s; start the daemon soon: from here on the server keeps WAL\n", h.Slot, h.LSN)
 	return nil
 }
 

@@ -112,24 +112,11 @@ func (t Target) replicate(ctx context.Context, conn *pgx.Conn, survey cdc.Survey
 		r.add(Result{Name: slot.name, Status: Left, Why: "publication and wal_level come first; the daemon makes the slot itself", SQL: []string{t.Source.SlotSQL(t.Version)}})
 		return nil
 	}
-	result, err = t.makeSlot(ctx, conn, slot)
+	if result, err = perform(ctx, conn, slot); err != nil {
+		return err
+	}
 	r.add(result)
-	return err
-}
-
-// makeSlot uses the replication command: its wait for open transactions is bounded,
-// told, and can be called off, which that of the SQL function is not.
-func (t Target) makeSlot(ctx context.Context, conn *pgx.Conn, slot step) (Result, error) {
-	result := Result{Name: slot.name, Status: Already}
-	there, err := holds(ctx, conn, slot)
-	if err != nil || there {
-		return result, err
-	}
-	result.Status = Done
-	if _, err := cdc.MakeSlot(ctx, t.Source); err != nil {
-		result.Status, result.Why, result.SQL = Left, err.Error(), []string{t.Source.SlotSQL(t.Version)}
-	}
-	return result, ctx.Err()
+	return nil
 }
 
 // perform looks whether a step is done, does it, and looks again.
