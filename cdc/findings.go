@@ -2,7 +2,6 @@ package cdc
 
 import (
 	"fmt"
-	"strings"
 )
 
 // sourceFinding: LSNs of another server mean nothing to our state.
@@ -157,17 +156,6 @@ func (c Config) PublicationSQL() string { return createPublicationSQL(c) }
 // SlotSQL is the statement that creates the slot on a server of that version
 // (server_version_num).
 func (c Config) SlotSQL(version int) string { return createSlotSQL(version, c) }
-
-// RoleSQL lists the grants that a role needs, the role apart from its login.
-func (c Config) RoleSQL(role string) []string {
-	r := quoteIdent(role)
-	events, clients := tableSQL(c.EventsTable), tableSQL(c.ClientsTable)
-	return []string{
-		fmt.Sprintf("ALTER ROLE %s REPLICATION BYPASSRLS;", r),
-		fmt.Sprintf("GRANT SELECT ON %s TO %s;", events, r),
-		fmt.Sprintf("GRANT SELECT (%s) ON %s TO %s;", strings.Join(clientColumns[:], ", "), clients, r),
-	}
-}
 
 // SlotFinding is nil for a slot that can be ours, and for none.
 func (c Config) SlotFinding(f Facts) *Finding { return foreignSlotFinding(f, c) }

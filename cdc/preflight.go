@@ -15,26 +15,19 @@ const oldestServer = 140000
 // preflight looks for everything that would keep capture from working, and
 // reports all of it.
 func (s *Source) preflight(ctx context.Context, conn *pgconn.PgConn) error {
-	if s.version < oldestServer {
-		return &Finding{
-			Code: CodeServerVersion, Problem: fmt.Sprintf("the server is Postgres %d", s.version/10000),
-			Mend: "use Postgres 14 or later",
-		}
+	if find := versionFinding(s.version); find != nil {
+		return find
 	}
 	rows, err := query(ctx, conn, `SELECT current_setting('wal_level'), pg_is_in_recovery()`)
 	if err != nil {
 		return fmt.Errorf("read server settings: %w", s.serverError(err))
 	}
 	if rows[0].yes(1) {
-		return fmt.Errorf("%w: point SENTRA_DATABASE_URL to the primary", ErrInRecovery)
+		return errStandby
 	}
 	var findings []error
-	if level := rows[0].text(0); level != "logical" {
-		findings = append(findings, &Finding{
-			Code: CodeWALLevel, Problem: fmt.Sprintf("wal_level is %s, which does not allow logical replication", level),
-			Mend: "set it and restart the server (hosted: switch logical replication on for the project; on Amazon RDS set rds.logical_replication)",
-			SQL:  []string{"ALTER SYSTEM SET wal_level = 'logical';"},
-		})
+	if find := walFinding(rows[0].text(0)); find != nil {
+		findings = append(findings, find)
 	}
 	sh, err := s.readShape(ctx, conn)
 	if err != nil {
@@ -51,6 +44,29 @@ func (s *Source) preflight(ctx context.Context, conn *pgconn.PgConn) error {
 		findings = append(findings, identity)
 	}
 	return errors.Join(findings...)
+}
+
+var errStandby = fmt.Errorf("%w: point SENTRA_DATABASE_URL to the primary", ErrInRecovery)
+
+func versionFinding(version int) *Finding {
+	if version >= oldestServer {
+		return nil
+	}
+	return &Finding{
+		Code: CodeServerVersion, Problem: fmt.Sprintf("the server is Postgres %d", version/10000),
+		Mend: "use Postgres 14 or later",
+	}
+}
+
+func walFinding(level string) *Finding {
+	if level == "logical" {
+		return nil
+	}
+	return &Finding{
+		Code: CodeWALLevel, Problem: fmt.Sprintf("wal_level is %s, which does not allow logical replication", level),
+		Mend: "set it and restart the server (hosted: switch logical replication on for the project; on Amazon RDS set rds.logical_replication)",
+		SQL:  []string{"ALTER SYSTEM SET wal_level = 'logical';"},
+	}
 }
 
 // tableFindings judges one table by what the catalog says.
