@@ -10,22 +10,18 @@ import (
 	"ghlsync/cdc"
 	"ghlsync/internal/config"
 	"ghlsync/internal/daemon"
-	"ghlsync/state"
+	"ghlsync/internal/pipeline"
 	"ghlsync/state/sqlite"
 )
 
-// acceptSource lets the state go on with another source. LSNs of the two do not
-// compare, so what the checkpoint says of the old one is replaced by what can never
-// be continued from: the next start finds a hole, begins a new epoch and takes a
-// snapshot. Mappings stay, so nothing is doubled, and what the new source does not
-// have is retracted, under the delete fuse.
+// acceptSource lets the state go on with another source, once an operator has seen
+// both.
 func acceptSource(ctx context.Context, std streams, yes bool) (err error) {
-	cfg, _, err := config.Load(ctx, std.environment(), config.NeedSource, config.NeedState)
+	cfg, _, err := config.Load(ctx, std.environment(), config.NeedDatabase, config.NeedObjects, config.NeedState)
 	if err != nil {
 		return err
 	}
-	// Opening takes the lock: it fails while a daemon runs, and says which.
-	store, err := sqlite.Open(ctx, cfg.State.URL.Path, sqlite.Options{})
+	store, err := openExisting(ctx, cfg.State.URL.Path)
 	if err != nil {
 		return err
 	}
@@ -42,32 +38,35 @@ func acceptSource(ctx context.Context, std streams, yes bool) (err error) {
 		return err
 	}
 	if prev.SystemID == survey.SystemID && prev.Database == survey.Database {
-		say(std.out, "The state belongs to this source already: database %q of system %s.\n", prev.Database, prev.SystemID)
+		say(std.out, "The state belongs to this source already: database %s of system %s.\n", printable(prev.Database), prev.SystemID)
 		return nil
 	}
-	say(std.out, "state was of   database %q of system %s\nand goes on as database %q of system %s\n",
-		prev.Database, prev.SystemID, survey.Database, survey.SystemID)
+	say(std.out, "the state is of     database %s of system %s\nand would go on as  database %s of system %s\n\n",
+		printable(prev.Database), prev.SystemID, printable(survey.Database), survey.SystemID)
+	if survey.TableOID == 0 {
+		return survey.Findings[0] // not Sentra's database
+	}
 	if !yes {
-		say(std.out, "\nNothing is changed yet. With --yes the next start compares all events with the new database: what changed is sent, what is gone is deleted in GHL (under GHL_DELETE_FUSE).\n")
+		say(std.out, "Nothing is changed yet. With --yes the next start compares all events with the new database:\n"+
+			"what differs is sent, and what is gone is deleted in GHL, under GHL_DELETE_FUSE.\n")
 		return errNotWell
 	}
-	next := *prev
-	next.LSN, next.SystemID, next.Timeline, next.Database = 0, survey.SystemID, survey.Timeline, survey.Database
-	next.Fingerprint, next.Capturer, next.UpdatedAt = "", "accepted", time.Now().UTC()
-	if err := writeCheckpoint(ctx, store, prev, next); err != nil {
+	if err := pipeline.Accept(ctx, store, *prev, survey.Facts, time.Now()); err != nil {
 		return err
 	}
-	say(std.out, "\nAccepted. Start the daemon: it takes a snapshot first.\n")
+	say(std.out, "Accepted. Start the daemon: it takes a snapshot first.\n")
 	return nil
 }
 
-func writeCheckpoint(ctx context.Context, store state.Store, prev *state.Checkpoint, next state.Checkpoint) error {
-	tx, err := store.Begin(ctx)
+// openExisting opens the state for writing. That takes its lock: it fails while a
+// daemon runs, and says which. Unlike a daemon it makes none where there is none.
+func openExisting(ctx context.Context, path string) (*sqlite.Store, error) {
+	reader, err := sqlite.OpenReadOnly(ctx, path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := tx.SetCheckpoint(ctx, prev, next); err != nil {
-		return errors.Join(err, tx.Rollback())
+	if err := reader.Close(); err != nil {
+		return nil, err
 	}
-	return tx.Commit(ctx)
+	return sqlite.Open(ctx, path, sqlite.Options{})
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"text/tabwriter"
@@ -13,6 +12,7 @@ import (
 	"ghlsync/internal/admin"
 	"ghlsync/internal/config"
 	"ghlsync/internal/daemon"
+	"ghlsync/internal/logging"
 	"ghlsync/internal/slotinfo"
 	"ghlsync/state/sqlite"
 )
@@ -27,33 +27,58 @@ func newSlot(std streams) *cobra.Command {
 		Use: "slot", Short: "Look at, create or drop the replication slot", Long: slotHelp,
 		Example: "  ghlsync slot status\n  ghlsync slot drop --yes",
 	})
-	var asJSON, yes bool
-	status := &cobra.Command{
+	cmd.AddCommand(newSlotStatus(std), newSlotCreate(std), newSlotDrop(std))
+	return cmd
+}
+
+func newSlotStatus(std streams) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "status", Short: "Tell how the slot stands", Args: cobra.NoArgs,
 		Long: `Tell how the slot stands: whether it is in use, what is confirmed, how much WAL
-the server keeps for it. The exit code is 1 if there is no slot, or it is lost.`,
-		Example: "  ghlsync slot status --json | jq .retained_wal_bytes",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return slotStatus(cmd.Context(), std, asJSON) },
+the server keeps for it, and how much more it may write before the slot is lost.
+
+The exit code is 1 if there is no slot, or it is lost. With --json a slot that is not
+there is null.`,
+		Example: `  ghlsync slot status
+  ghlsync slot status --json | jq .retained_wal_bytes`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return slotStatus(cmd.Context(), std, asJSON) },
 	}
-	jsonFlag(status, &asJSON)
-	create := &cobra.Command{
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func newSlotCreate(std streams) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "create", Short: "Create the slot", Args: cobra.NoArgs,
-		Long: `Create the slot, as 'ghlsync run' does on its first start. The publication has to
-be there first. From then on the server keeps WAL: start the daemon soon. It waits
-for transactions that are open, and says which.`,
+		Long: `Create the slot, as 'ghlsync run' does on its first start, and tell from which LSN
+on it streams. The publication has to be there first. From then on the server keeps
+WAL: start the daemon soon. It waits for transactions that are open, and says which.
+
+It is an error if there is one already, which is left alone.`,
 		Example: "  ghlsync slot create",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return slotCreate(cmd.Context(), std) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return slotCreate(cmd.Context(), std, asJSON) },
 	}
-	drop := &cobra.Command{
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func newSlotDrop(std streams) *cobra.Command {
+	var asJSON, yes bool
+	cmd := &cobra.Command{
 		Use: "drop", Short: "Drop the slot", Args: cobra.NoArgs,
-		Long: `Drop the slot and tell how much WAL it held back. It refuses while the daemon
-runs, and without --yes. What happens in Sentra until the next start is found by a
-snapshot then, deletions included.`,
-		Example: "  ghlsync slot drop --yes",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return slotDrop(cmd.Context(), std, yes) },
+		Long: `Drop the slot and tell how much WAL it held back. It refuses while the daemon runs,
+and without --yes only tells.
+
+The next start of the daemon makes a new slot and takes a snapshot, which finds what
+happened in Sentra meanwhile, deletions included.`,
+		Example: `  ghlsync slot drop          how much WAL it holds back
+  ghlsync slot drop --yes`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return slotDrop(cmd.Context(), std, yes, asJSON) },
 	}
-	drop.Flags().BoolVar(&yes, "yes", false, "really drop it")
-	cmd.AddCommand(status, create, drop)
+	cmd.Flags().BoolVar(&yes, "yes", false, "really drop it")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
@@ -63,7 +88,7 @@ func askSlot(ctx context.Context, cfg config.Config) (*admin.Slot, error) {
 }
 
 func slotStatus(ctx context.Context, std streams, asJSON bool) error {
-	cfg, _, err := config.Load(ctx, std.environment(), config.NeedSource)
+	cfg, _, err := config.Load(ctx, std.environment(), config.NeedDatabase, config.NeedSlot)
 	if err != nil {
 		return err
 	}
@@ -108,65 +133,102 @@ func printSlot(std streams, s *admin.Slot) error {
 	return w.Flush()
 }
 
-func slotCreate(ctx context.Context, std streams) (err error) {
-	cfg, _, err := config.Load(ctx, std.environment(), config.NeedSource)
+// slotMade is what create prints.
+type slotMade struct {
+	Name string `json:"name"`
+	LSN  string `json:"lsn"`
+}
+
+func slotCreate(ctx context.Context, std streams, asJSON bool) error {
+	cfg, _, err := config.Load(ctx, std.environment(), config.NeedDatabase, config.NeedObjects)
 	if err != nil {
 		return err
 	}
-	source := daemon.SourceConfig(cfg, slog.New(slog.DiscardHandler))
+	// What holds a creation up shows on stderr.
+	source := daemon.SourceConfig(cfg, logging.New(std.err, slog.LevelWarn, config.LogText))
 	survey, err := cdc.Look(ctx, source)
 	if err != nil {
 		return err
 	}
+	wal := survey.WALFinding()
 	switch {
 	case len(survey.Findings) > 0:
 		return survey.Findings[0]
+	case wal != nil:
+		return wal
 	case survey.Fingerprint == "":
-		return fmt.Errorf("publication %s does not publish the events table, and has to come before the slot: run 'ghlsync setup', or as the owner of the table: %s",
-			source.Publication, source.PublicationSQL())
+		return publicationFirst(source, survey)
+	case survey.Slot != nil && survey.Slot.Lost():
+		return fmt.Errorf("slot %s exists, but has lost WAL that it needs: 'ghlsync slot drop --yes' first", source.Slot)
 	case survey.Slot != nil:
 		return fmt.Errorf("slot %s exists already: see 'ghlsync slot status'", source.Slot)
 	}
-	source.Create = true // that is what was asked for, whatever the daemon may do
-	src, err := cdc.Open(ctx, source)
+	at, err := cdc.MakeSlot(ctx, source)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, src.Close(context.WithoutCancel(ctx))) }()
-	h, err := src.CreateSlot(ctx)
-	if err != nil {
-		return err
+	if asJSON {
+		return printJSON(std.out, slotMade{Name: source.Slot, LSN: at.String()})
 	}
-	if err := h.Close(context.WithoutCancel(ctx)); err != nil {
-		return err
-	}
-	say(std.out, "slot %s is created at %s; start the daemon soon: from here on the server keeps WAL\n", h.Slot, h.LSN)
+	say(std.out, "slot %s is created at %s; start the daemon soon: from here on the server keeps WAL\n", source.Slot, at)
 	return nil
 }
 
-func slotDrop(ctx context.Context, std streams, yes bool) error {
-	cfg, _, err := config.Load(ctx, std.environment(), config.NeedSource, config.NeedState)
+// publicationFirst tells what a slot without a publication lacks.
+func publicationFirst(source cdc.Config, survey cdc.Survey) error {
+	sql := source.PublicationSQL()
+	if survey.Publication != nil {
+		sql = source.AddTableSQL()
+	}
+	return fmt.Errorf("publication %s does not publish the events table, and has to come before the slot: run 'ghlsync setup', or as the owner of the table: %s",
+		source.Publication, sql)
+}
+
+// slotGone is what drop prints.
+type slotGone struct {
+	Name             string `json:"name"`
+	Dropped          bool   `json:"dropped"`
+	RetainedWALBytes *int64 `json:"retained_wal_bytes"` // before
+}
+
+func slotDrop(ctx context.Context, std streams, yes, asJSON bool) error {
+	cfg, _, err := config.Load(ctx, std.environment(), config.NeedDatabase, config.NeedSlot, config.NeedState)
 	if err != nil {
 		return err
 	}
-	if holding, held, err := sqlite.Holder(cfg.State.URL.Path); err != nil || held {
-		return errors.Join(err, fmt.Errorf("the daemon runs (process %d): stop it first", holding.PID))
-	}
 	s, err := askSlot(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		return fmt.Errorf("there is no slot %s", cfg.CDC.Slot)
+	}
+	// It may be between two connections. Of a daemon elsewhere the server knows.
+	holding, held, err := sqlite.Holder(cfg.State.URL.Path)
 	switch {
 	case err != nil:
 		return err
-	case s == nil:
-		return fmt.Errorf("there is no slot %s", cfg.CDC.Slot)
-	case s.Active:
-		return fmt.Errorf("slot %s is in use: stop the daemon that reads it first", s.Name)
-	case !yes:
-		say(std.out, "slot %s holds back %s of WAL. Nothing is dropped without --yes: the next start of the daemon has to take a snapshot then.\n", s.Name, size(s.RetainedWALBytes))
+	case held:
+		return fmt.Errorf("the daemon runs (process %d): stop it first", holding.PID)
+	}
+	if yes {
+		err = cdc.DropSlot(ctx, cdc.Config{URL: cfg.Sentra.DatabaseURL.Reveal(), Slot: cfg.CDC.Slot})
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case asJSON:
+		err = printJSON(std.out, slotGone{Name: s.Name, Dropped: yes, RetainedWALBytes: s.RetainedWALBytes})
+	case yes:
+		say(std.out, "Slot %s is dropped. It held back %s of WAL, which the server removes at its next checkpoints unless something\n"+
+			"else still needs it. The next start of the daemon makes a new slot and takes a snapshot.\n", s.Name, size(s.RetainedWALBytes))
+	default:
+		say(std.out, "Slot %s holds back %s of WAL. Nothing is dropped without --yes: the next start of the daemon has to make a new\n"+
+			"slot then and to take a snapshot.\n", s.Name, size(s.RetainedWALBytes))
+	}
+	if err == nil && !yes {
 		return errNotWell
 	}
-	if err := cdc.DropSlot(ctx, daemon.SourceConfig(cfg, slog.New(slog.DiscardHandler))); err != nil {
-		return err
-	}
-	say(std.out, "slot %s is dropped; it held back %s of WAL, which the server removes at its next checkpoint\n", s.Name, size(s.RetainedWALBytes))
-	return nil
+	return err
 }
