@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
@@ -13,28 +15,30 @@ import (
 	"ghlsync/cdc"
 	"ghlsync/internal/config"
 	"ghlsync/internal/daemon"
+	"ghlsync/internal/logging"
 	"ghlsync/internal/setup"
 )
 
 const setupHelp = `Prepare Sentra's database: the role's rights, the publication and the slot. It is
 run once, by a DBA, with SENTRA_DATABASE_URL set to a connection that may do so (a
-superuser, or the owner of the events table with CREATEROLE). What that role has no
-right to is printed for somebody who has. It may be run again: what is done already
-is left alone.
+superuser, or the owner of the events table with CREATEROLE). What that login has no
+right to is told, with the SQL, for somebody who has. It may be run again: what is
+done already is left alone.
 
 The role gets the least that works: to log in, to replicate, to read the events
 table, and to read five columns of the clients table. It gets no password: set one
 yourself.
 
 --print changes nothing and prints the script instead, with --undo the one that
-takes all of it away again. Both work without a connection too; then --postgres and
---host say what the server is.
+takes all of it away again. It asks the server what it is, where there is a
+connection, and says what it assumes, where there is none.
 
---accept-source is for a state whose database was moved: see its own help below.`
+--accept-source is for a state whose database was moved or restored elsewhere: the
+daemon stops over that until somebody says that it is meant. Nothing is sent twice:
+the next start takes a snapshot, sends what differs, and deletes in GHL what is gone,
+under the delete fuse.
 
-const acceptHelp = `accept that the state goes on with the database of SENTRA_DATABASE_URL, which is
-another one than before (a restored backup, a move): the next start takes a snapshot
-that outranks all older rows. Shows both; does it with --yes`
+The exit code is 1 if something is left for somebody else.`
 
 type setupFlags struct {
 	role, host        string
@@ -51,33 +55,40 @@ func newSetup(std streams) *cobra.Command {
 		Short: "Prepare Sentra's database, or print how",
 		Long:  setupHelp,
 		Example: `  ghlsync setup --print > setup.sql                 for a DBA to read and run
-  SENTRA_DATABASE_URL=postgres://postgres@db/sentra ghlsync setup --role ghlsync
-  ghlsync setup --print --undo                      how to take it away again`,
+  ghlsync setup --print --postgres 17 --host rds    without a connection
+  ghlsync setup --print --undo                      how to take it away again
+  SENTRA_DATABASE_URL=postgres://postgres@db/sentra ghlsync setup
+  ghlsync setup --accept-source                     show both sources; --yes accepts`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSetup(cmd.Context(), std, f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.role, "role", "ghlsync", "the daemon's role")
+	flags.StringVar(&f.role, "role", "", "the daemon's role (default: that of SENTRA_DATABASE_URL, or ghlsync where that may create roles)")
 	flags.BoolVar(&f.print, "print", false, "print the SQL instead of running it")
 	flags.BoolVar(&f.undo, "undo", false, "with --print: the SQL that takes it away again")
-	flags.StringVar(&f.host, "host", "auto", "with --print: auto, generic, neon, supabase or rds")
-	flags.IntVar(&f.postgres, "postgres", 0, "with --print and no connection: the server's version (14 to 18)")
-	flags.BoolVar(&f.acceptSource, "accept-source", false, acceptHelp)
+	flags.StringVar(&f.host, "host", "auto", "the hosting: auto, generic, neon, supabase or rds")
+	flags.IntVar(&f.postgres, "postgres", 0, "with --print: the server's version, 14 to 18; it is not asked then")
+	flags.BoolVar(&f.acceptSource, "accept-source", false, "let the state go on with the database of SENTRA_DATABASE_URL, which is another one than before")
 	flags.BoolVar(&f.yes, "yes", false, "with --accept-source: do it")
 	jsonFlag(cmd, &f.asJSON)
 	return cmd
 }
 
 func (f setupFlags) check() error {
+	odd := func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }
 	switch {
 	case f.undo && !f.print:
 		return usageError("--undo goes with --print: what it drops is for a person to look at first")
 	case f.print && f.asJSON:
 		return usageError("--print prints SQL: leave out --json")
-	case f.acceptSource && (f.print || f.undo):
-		return usageError("--accept-source is about the state: leave out --print")
-	case f.role == "":
-		return usageError("--role is empty")
+	case f.acceptSource && (f.print || f.asJSON || f.role != ""):
+		return usageError("--accept-source is about the state: only --yes goes with it")
+	case f.yes && !f.acceptSource:
+		return usageError("--yes goes with --accept-source")
+	case f.postgres != 0 && !f.print:
+		return usageError("--postgres goes with --print: a server that is connected to is asked")
+	case strings.ContainsFunc(f.role, odd) || len(f.role) > 63 || strings.Contains(f.role, "$ghlsync$"):
+		return usageError("--role is no name for a role")
 	case f.postgres != 0 && (f.postgres < 14 || f.postgres > 18):
 		return usageError(fmt.Sprintf("--postgres %d is out of range: use 14 to 18", f.postgres))
 	}
@@ -88,22 +99,22 @@ func runSetup(ctx context.Context, std streams, f setupFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	if f.acceptSource {
+	switch {
+	case f.acceptSource:
 		return acceptSource(ctx, std, f.yes)
+	case f.print:
+		return printScript(ctx, std, f)
 	}
-	t, err := setupTarget(ctx, std, f)
+	t, err := setupTarget(ctx, std, f, config.NeedDatabase, config.NeedObjects)
 	if err != nil {
 		return err
 	}
-	switch {
-	case f.undo:
-		say(std.out, "%s", setup.Undo(t))
-		return nil
-	case f.print:
-		script, err := setup.Script(t)
-		say(std.out, "%s", script)
+	survey, err := cdc.Look(ctx, t.Source)
+	if err != nil {
 		return err
 	}
+	t.Learn(survey)
+	t.Role = f.chosen(survey)
 	r, err := setup.Run(ctx, t)
 	if err != nil {
 		return err
@@ -111,7 +122,7 @@ func runSetup(ctx context.Context, std streams, f setupFlags) error {
 	if f.asJSON {
 		err = printJSON(std.out, r)
 	} else {
-		err = printSetup(std.out, r)
+		err = printSetup(std.out, t, r)
 	}
 	if err == nil && !r.Done {
 		return errNotWell
@@ -119,20 +130,70 @@ func runSetup(ctx context.Context, std streams, f setupFlags) error {
 	return err
 }
 
-// setupTarget finds out what is to be prepared. Only printing works without a
-// connection.
-func setupTarget(ctx context.Context, std streams, f setupFlags) (t setup.Target, err error) {
-	url, _ := std.environment().Lookup("SENTRA_DATABASE_URL")
-	needs := []config.Need{config.NeedSlot}
-	if url != "" || !f.print {
-		needs = append(needs, config.NeedSource)
+// chosen is the daemon's role. A login that may create roles is a DBA's; another
+// one is taken to be the daemon's own.
+func (f setupFlags) chosen(v cdc.Survey) string {
+	switch {
+	case f.role != "":
+		return f.role
+	case v.Creator || v.Role == "":
+		return defaultRole
+	default:
+		return v.Role
 	}
+}
+
+const defaultRole = "ghlsync"
+
+// printScript asks the server what it is, but does without an answer: often the
+// role that it would log in as is yet to be made.
+func printScript(ctx context.Context, std streams, f setupFlags) error {
+	needs := []config.Need{config.NeedObjects}
+	url, _ := std.environment().Lookup("SENTRA_DATABASE_URL")
+	if url != "" {
+		needs = append(needs, config.NeedDatabase)
+	}
+	t, err := setupTarget(ctx, std, f, needs...)
+	if err != nil {
+		return err
+	}
+	survey := cdc.Survey{Role: loginOf(url)}
+	if url != "" && f.postgres == 0 {
+		if looked, err := cdc.Look(ctx, t.Source); err == nil {
+			survey = looked
+			t.Learn(survey)
+		} else {
+			say(std.err, "warning: printed without a look at the server: %v\n", err)
+		}
+	}
+	t.Role = f.chosen(survey)
+	var script string
+	if f.undo {
+		script, err = setup.Undo(t)
+	} else {
+		script, err = setup.Script(ctx, t)
+	}
+	say(std.out, "%s", script)
+	return err
+}
+
+// loginOf is the role of a connection string, or "".
+func loginOf(url string) string {
+	if parsed, err := pgx.ParseConfig(url); err == nil && url != "" {
+		return parsed.User
+	}
+	return ""
+}
+
+// setupTarget is what can be told without a look.
+func setupTarget(ctx context.Context, std streams, f setupFlags, needs ...config.Need) (t setup.Target, err error) {
 	cfg, _, err := config.Load(ctx, std.environment(), needs...)
 	if err != nil {
 		return t, err
 	}
-	t = setup.Target{Source: daemon.SourceConfig(cfg, slog.New(slog.DiscardHandler)), Role: f.role, Host: setup.Generic, Version: 150000}
-	if parsed, err := pgx.ParseConfig(url); err == nil && url != "" {
+	// What holds the creation of the slot up shows on stderr.
+	t = setup.Target{Source: daemon.SourceConfig(cfg, logging.New(std.err, slog.LevelWarn, config.LogText)), Host: setup.Generic, Version: f.postgres * 10000}
+	if parsed, err := pgx.ParseConfig(t.Source.URL); err == nil {
 		t.Host = setup.HostOf(parsed.Host)
 	}
 	if f.host != "auto" {
@@ -140,23 +201,12 @@ func setupTarget(ctx context.Context, std streams, f setupFlags) (t setup.Target
 			return t, usageError("--" + err.Error())
 		}
 	}
-	if f.postgres != 0 {
-		t.Version = f.postgres * 10000
-	}
-	if url == "" || !f.print || f.postgres != 0 {
-		return t, nil
-	}
-	survey, err := cdc.Look(ctx, t.Source)
-	if err != nil {
-		return t, fmt.Errorf("%w\n(To print without a connection, say what the server is: --postgres 17)", err)
-	}
-	t.Version, t.Database, t.WALLevel = survey.ServerVersion, survey.Database, survey.WALLevel
 	return t, nil
 }
 
-var setupWords = map[setup.Status]string{setup.Already: "already so", setup.Done: "done", setup.Left: "LEFT"}
+var setupWords = map[setup.Status]string{setup.Already: "already there", setup.Done: "done", setup.Left: "LEFT"}
 
-func printSetup(out io.Writer, r setup.Report) error {
+func printSetup(out io.Writer, t setup.Target, r setup.Report) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, s := range r.Steps {
 		say(w, "%s\t%s\t%s\n", printable(s.Name), setupWords[s.Status], printable(s.Why))
@@ -165,11 +215,16 @@ func printSetup(out io.Writer, r setup.Report) error {
 		return err
 	}
 	if r.Done {
-		say(out, "\nAll is there. Give the role a password if it has none, and start the daemon: ghlsync run\n")
+		say(out, "\nAll is there. Give role %s a password if it has none (in psql: \\password %s), and start the daemon: ghlsync run\n",
+			printable(t.Role), cdc.Quote(t.Role))
 		return nil
 	}
-	say(out, "\nLeft for somebody with the right to it, in this order:\n\n")
+	say(out, "\nLeft for somebody with the right to it, in this order:\n")
 	for _, s := range r.Steps {
+		if s.Status != setup.Left {
+			continue
+		}
+		say(out, "\n-- %s: %s\n", printable(s.Name), printable(s.Who))
 		for _, sql := range s.SQL {
 			say(out, "%s\n", sql)
 		}

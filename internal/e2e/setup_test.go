@@ -44,11 +44,13 @@ func (r *rig) login(role string) {
 }
 
 type setupReport struct {
-	Done  bool `json:"done"`
-	Steps []struct {
-		Name, Status, Why string
-		SQL               []string
-	} `json:"steps"`
+	Done  bool        `json:"done"`
+	Steps []setupStep `json:"steps"`
+}
+
+type setupStep struct {
+	Name, Status, Why, Who string
+	SQL                    []string
 }
 
 func (r *rig) setup(args ...string) (report setupReport, code int) {
@@ -60,15 +62,36 @@ func (r *rig) setup(args ...string) (report setupReport, code int) {
 	return report, code
 }
 
-// statements takes a script apart: each ends a line.
-func statements(script string) []string {
-	var all []string
+// perform runs a script as psql does, statement by statement: each statement of
+// setup's ends a line; undo's may be sent as one.
+func (r *rig) perform(script string) {
+	r.t.Helper()
 	for line := range strings.Lines(script) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "--") {
-			all = append(all, line)
+			r.db.Exec(r.t, line)
 		}
 	}
-	return all
+}
+
+// printed is what a command prints, which has to be well.
+func (r *rig) printed(args ...string) string {
+	r.t.Helper()
+	out, errs, code := r.run(args...)
+	if code != 0 {
+		r.t.Fatalf("%v: exit code %d: %s", args, code, errs)
+	}
+	return out
+}
+
+// left are the steps that a report leaves to somebody, by name.
+func (s setupReport) left() map[string]setupStep {
+	left := map[string]setupStep{}
+	for _, step := range s.Steps {
+		if step.Status == "left" {
+			left[step.Name] = step
+		}
+	}
+	return left
 }
 
 func (r *rig) remains(role string) string {
@@ -116,42 +139,110 @@ func TestSetup(t *testing.T) {
 		}
 	}
 	r.worksAs(role)
-	undo, _, code := r.run("setup", "--print", "--undo", "--role", role)
-	if code != 0 {
-		t.Fatalf("exit code %d", code)
-	}
-	for _, sql := range statements(undo) {
-		r.db.Exec(t, sql)
-	}
+	undo := r.printed("setup", "--print", "--undo", "--role", role)
+	r.db.Exec(t, undo)
 	if left := r.remains(role); left != "0 0 0" {
 		t.Errorf("undone, there are slots, publications, roles: %s", left)
 	}
-	for _, sql := range statements(undo) {
-		r.db.Exec(t, sql) // a second time it finds nothing
+	r.db.Exec(t, undo) // a second time it finds nothing
+}
+
+// Undone with a role that is not the daemon's alone, the role and what it owns
+// stay: it may be the application's.
+func TestUndoSparesOwners(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	role, _ := r.db.Role(t, "LOGIN REPLICATION")
+	r.db.Exec(t, "ALTER TABLE calendar_events OWNER TO "+role+"; ALTER TABLE clients OWNER TO "+role)
+	if report, code := r.setup("--role", role); code != 0 {
+		t.Fatalf("%+v", report)
+	}
+	r.db.Exec(t, r.printed("setup", "--print", "--undo", "--role", role))
+	if left := r.remains(role); left != "0 0 1" {
+		t.Errorf("undone, there are slots, publications, roles: %s", left)
+	}
+	for _, table := range []string{"calendar_events", "clients"} {
+		if got := r.db.QueryString(t, "SELECT has_table_privilege($1, $2, 'SELECT')::text", role, table); got != "true" {
+			t.Errorf("the owner may read %s: %s", table, got)
+		}
 	}
 }
 
-// The printed script does the same when it is run as printed, twice.
-func TestSetupPrinted(t *testing.T) {
+// Nothing is granted that is not needed: no right to read past row level security
+// where there is none, nor to columns of events that are not read.
+func TestSetupGrantsNoMoreThanNeeded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	role := r.syncRole()
-	script, errs, code := r.run("setup", "--print", "--role", role)
-	if code != 0 {
-		t.Fatalf("exit code %d: %s", code, errs)
+	r.db.Exec(t, "ALTER TABLE calendar_events DISABLE ROW LEVEL SECURITY; ALTER TABLE clients DISABLE ROW LEVEL SECURITY; ALTER TABLE calendar_events ADD secret TEXT")
+	r.db.Exec(t, "CREATE ROLE "+role+" LOGIN")
+	r.db.Exec(t, "GRANT SELECT (id, client_id, title, start_date, end_date, start_time, end_time, description, type, created_at, updated_at) ON calendar_events TO "+role)
+	r.perform(r.printed("setup", "--print", "--role", role))
+	if got := r.db.QueryString(t, "SELECT rolbypassrls::text FROM pg_roles WHERE rolname = $1", role); got != "false" {
+		t.Error("the script gives BYPASSRLS")
 	}
-	if left := r.remains(role); left != "0 0 0" {
-		t.Errorf("printing has made slots, publications, roles: %s", left)
-	}
-	for range 2 {
-		for _, sql := range statements(script) {
-			r.db.Exec(t, sql)
-		}
-	}
+	r.db.Exec(t, "REVOKE SELECT ON calendar_events FROM "+role)
+	r.db.Exec(t, "GRANT SELECT (id, client_id, title, start_date, end_date, start_time, end_time, description, type, created_at, updated_at) ON calendar_events TO "+role)
 	if report, code := r.setup("--role", role); code != 0 || !report.Done {
-		t.Errorf("after the script, exit code %d: %+v", code, report)
+		t.Fatalf("exit code %d: %+v", code, report)
+	}
+	if got := r.db.QueryString(t, "SELECT has_column_privilege($1, 'calendar_events', 'secret', 'SELECT')::text", role); got != "false" {
+		t.Error("the role may read a column that is not read")
 	}
 	r.worksAs(role)
+}
+
+// wal_level needs a restart: it is told, and the script runs for all that.
+func TestSetupTellsTheWALLevel(t *testing.T) {
+	t.Parallel()
+	r := newRigOn(t, pgtest.DatabaseOn(t, pgtest.Own(t, postgres.Options{WALLevel: "replica"})))
+	role := r.syncRole()
+	report, code := r.setup("--role", role)
+	left := report.left()
+	if code != 1 || len(left) != 2 || left["wal_level"].SQL[0] != "ALTER SYSTEM SET wal_level = 'logical';" || len(left["slot "+r.env["CDC_SLOT"]].SQL) != 1 {
+		t.Errorf("exit code %d: %+v", code, report)
+	}
+	script := r.printed("setup", "--print", "--role", role)
+	if !strings.Contains(script, "-- Once the server has restarted: SELECT pg_create") {
+		t.Errorf("the slot cannot be made yet:\n%s", script)
+	}
+	r.perform(script)
+	if _, errs, code := r.run("slot", "create"); code != 1 || !strings.Contains(errs, "wal_level is replica") {
+		t.Errorf("slot create: exit code %d, %s", code, errs)
+	}
+}
+
+// A slot that cannot serve is left, with what replaces it.
+func TestSetupLeavesASlotThatCannotServe(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ before, plugin, step, why string }{
+		"older than the publication": {"", "pgoutput", "", "older than the publication"},
+		"of another plugin":          {"CREATE PUBLICATION ghlsync FOR TABLE calendar_events", "test_decoding", "slot", "test_decoding"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			if c.before != "" {
+				r.db.Exec(t, c.before)
+			}
+			r.db.Exec(t, "SELECT pg_create_logical_replication_slot($1, $2)", r.env["CDC_SLOT"], c.plugin)
+			if c.step == "" {
+				c.step = "slot " + r.env["CDC_SLOT"]
+			}
+			role := r.syncRole()
+			report, code := r.setup("--role", role)
+			step := report.left()[c.step]
+			if code != 1 || !strings.Contains(step.Why, c.why) || len(step.SQL) == 0 || !strings.Contains(step.SQL[0], "pg_drop_replication_slot") {
+				t.Fatalf("exit code %d: %+v", code, report)
+			}
+			for _, sql := range step.SQL {
+				r.db.Exec(t, sql)
+			}
+			if report, code := r.setup("--role", role); code != 0 || !report.Done {
+				t.Errorf("after the SQL, exit code %d: %+v", code, report)
+			}
+		})
+	}
 }
 
 // What the connected role has no right to is left, with SQL that somebody with the
@@ -177,6 +268,9 @@ func TestSetupWithoutRights(t *testing.T) {
 			t.Errorf("%q is not left: %+v", name, report)
 		}
 	}
+	if who := report.left()["publication ghlsync"].Who; !strings.Contains(who, "the owner of the events table (postgres)") {
+		t.Errorf("the publication is left to %q", who)
+	}
 	out, _, _ := r.run("setup", "--role", role)
 	for _, text := range append([]string{"LEFT", "permission denied"}, sql...) {
 		if !strings.Contains(out, text) {
@@ -196,7 +290,16 @@ func TestSetupSparesATableWithoutIdentity(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.db.Exec(t, "ALTER TABLE calendar_events REPLICA IDENTITY NOTHING")
-	report, code := r.setup("--role", r.syncRole())
+	role := r.syncRole()
+	script := r.printed("setup", "--print", "--role", role)
+	if !strings.Contains(script, `-- ALTER TABLE "public"."calendar_events" REPLICA IDENTITY DEFAULT;`) {
+		t.Errorf("the mend is not printed:\n%s", script)
+	}
+	r.perform(script)
+	if left := r.remains(role); left != "0 0 1" {
+		t.Errorf("there are slots, publications, roles: %s", left)
+	}
+	report, code := r.setup("--role", role)
 	var mend []string
 	for _, s := range report.Steps {
 		if s.Name == "replica_identity" {
@@ -209,71 +312,7 @@ func TestSetupSparesATableWithoutIdentity(t *testing.T) {
 	for _, sql := range mend {
 		r.db.Exec(t, sql)
 	}
-	if report, code := r.setup("--role", r.syncRole()); code != 0 {
+	if report, code := r.setup("--role", role); code != 0 {
 		t.Errorf("after the mend: %+v", report)
-	}
-}
-
-func TestSlotCommands(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	expect := func(code int, text string, args ...string) {
-		t.Helper()
-		out, errs, got := r.run(args...)
-		if got != code || !strings.Contains(out+errs, text) {
-			t.Errorf("%v: exit code %d, want %d with %q:\n%s%s", args, got, code, text, out, errs)
-		}
-	}
-	expect(1, "there is no slot", "slot", "status")
-	expect(1, "null", "slot", "status", "--json")
-	expect(1, "CREATE PUBLICATION", "slot", "create")
-	expect(1, "there is no slot", "slot", "drop", "--yes")
-	r.db.Exec(t, "CREATE PUBLICATION ghlsync FOR TABLE calendar_events WITH (publish_via_partition_root = true)")
-	expect(0, "is created at", "slot", "create")
-	expect(1, "exists already", "slot", "create")
-	expect(0, "wal_status", "slot", "status")
-	expect(0, `"retained_wal_bytes"`, "slot", "status", "--json")
-	expect(1, "Nothing is dropped without --yes", "slot", "drop")
-	r.start()
-	expect(1, "the daemon runs", "slot", "drop", "--yes")
-	r.proc.stop()
-	expect(0, "it held back", "slot", "drop", "--yes")
-	expect(2, "unknown command", "slot", "list")
-	if n := r.db.QueryString(t, "SELECT count(*)::text FROM pg_replication_slots WHERE slot_name = $1", r.env["CDC_SLOT"]); n != "0" {
-		t.Error("the slot is still there")
-	}
-}
-
-// Sentra moves to another server: the daemon stops until somebody accepts it, and
-// then a snapshot finds what differs; nothing is doubled, what is gone is deleted.
-func TestAcceptSource(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	r.start()
-	r.insert("kept", "onboarding", "Kept")
-	r.insert("gone", "onboarding", "Gone")
-	r.caughtUp()
-	r.proc.stop()
-	moved := newRigOn(t, pgtest.DatabaseOn(t, pgtest.Own(t, postgres.Options{})))
-	moved.db.Exec(t, "DELETE FROM calendar_events")
-	moved.insert("kept", "onboarding", "Kept")
-	moved.insert("new", "handover", "New")
-	moved.ghl = r.ghl
-	moved.set("STATE_URL="+r.env["STATE_URL"], "CDC_SLOT="+r.env["CDC_SLOT"], "GHL_WEBHOOK_URL="+r.ghl.WebhookURL())
-	moved.refused(1, "belongs to database", "ghlsync setup --accept-source")
-	if out, _, code := moved.run("setup", "--accept-source"); code != 1 || !strings.Contains(out, "Nothing is changed yet") {
-		t.Errorf("without --yes: exit code %d, %s", code, out)
-	}
-	if out, errs, code := moved.run("setup", "--accept-source", "--yes"); code != 0 || !strings.Contains(out, "Accepted") {
-		t.Fatalf("exit code %d, %s%s", code, out, errs)
-	}
-	moved.start()
-	if _, errs, code := moved.run("setup", "--accept-source", "--yes"); code != 1 || !strings.Contains(errs, "is held by process") {
-		t.Errorf("beside a daemon: exit code %d, %s", code, errs)
-	}
-	moved.caughtUp()
-	moved.same()
-	if s := moved.ghl.Stats(); s.Doubles != 0 {
-		t.Errorf("%d doubles", s.Doubles)
 	}
 }

@@ -16,6 +16,11 @@
 //     a table without a usable replica identity is not published, since Sentra's own
 //     UPDATE and DELETE would fail then.
 //
-// The script's statements each end a line, hold no meta-command of psql, and may be
-// run again. It starts no goroutine.
+// The printed script holds no meta-command of psql, and each of its statements ends a
+// line. All but the slot is one transaction, so that a script that fails has changed
+// nothing. Its undo takes nothing from a role that owns something: that would be the
+// application's own.
+//
+// A caller makes a Target, lets it Learn a look of package cdc where there is a
+// connection, and calls Run, Script or Undo. The package starts no goroutine.
 package setup

@@ -23,10 +23,12 @@ const (
 
 // Result is the end of one step.
 type Result struct {
-	Name   string   `json:"name"`
-	Status Status   `json:"status"`
-	Why    string   `json:"why,omitempty"` // why it is left
-	SQL    []string `json:"sql,omitempty"` // what does it, where it is left
+	Name   string `json:"name"`
+	Status Status `json:"status"`
+	// Why it is left, Who may do it, and the SQL that does, where there is any.
+	Why string   `json:"why,omitempty"`
+	Who string   `json:"who,omitempty"`
+	SQL []string `json:"sql,omitempty"`
 }
 
 // Report is what became of all steps.
@@ -36,32 +38,28 @@ type Report struct {
 }
 
 // Run does every step that the connected role has the right to, on the database of
-// t.Source.URL. An error says that it could not go on; the report tells what was
-// done before.
+// t.Source.URL, which was looked at before. An error says that it could not go on;
+// the report tells what was done before.
 func Run(ctx context.Context, t Target) (r Report, err error) {
-	survey, err := cdc.Look(ctx, t.Source)
+	steps, err := t.steps()
 	if err != nil {
 		return r, err
 	}
-	t.Version, t.Database, t.WALLevel = survey.ServerVersion, survey.Database, survey.WALLevel
 	conn, err := connect(ctx, t.Source.URL)
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	r.add(t.walResult())
-	steps, err := t.roleSteps()
-	if err != nil {
-		return r, err
-	}
-	for _, s := range steps {
+	last := len(steps) - 1
+	for _, s := range steps[:last] {
 		result, err := perform(ctx, conn, s)
 		if err != nil {
 			return r, err
 		}
 		r.add(result)
 	}
-	if err := t.replicate(ctx, conn, survey, &r); err != nil {
+	if err := t.replicate(ctx, conn, steps[last], &r); err != nil {
 		return r, err
 	}
 	r.Done = true
@@ -74,93 +72,133 @@ func Run(ctx context.Context, t Target) (r Report, err error) {
 func (r *Report) add(result Result) { r.Steps = append(r.Steps, result) }
 
 func (t Target) walResult() Result {
-	r := Result{Name: "wal_level", Status: Already}
-	if t.WALLevel != "logical" {
-		r.Status, r.Why = Left, fmt.Sprintf("it is %s, and needs a restart of the server (hosted: the provider's switch)", t.WALLevel)
-		r.SQL = []string{"ALTER SYSTEM SET wal_level = 'logical';"}
+	level := t.seen().WALLevel
+	if level == "logical" {
+		return Result{Name: "wal_level", Status: Already}
 	}
-	return r
+	words, sql := t.Host.walMend()
+	return Result{Name: "wal_level", Status: Left, Why: fmt.Sprintf("it is %s, not logical: %s", level, words), Who: t.Host.admin(), SQL: sql}
 }
 
 // replicate makes publication and slot, unless something is in the way that a
 // person has to mend.
-func (t Target) replicate(ctx context.Context, conn *pgx.Conn, survey cdc.Survey, r *Report) error {
-	publication, err := t.publicationStep()
+func (t Target) replicate(ctx context.Context, conn *pgx.Conn, publication step, r *Report) error {
+	found := t.seen().Findings
+	for _, find := range found {
+		r.add(Result{Name: find.Code, Status: Left, Why: find.Problem + ": " + find.Mend, Who: publication.who, SQL: find.SQL})
+	}
+	if len(found) > 0 {
+		return nil
+	}
+	made, err := perform(ctx, conn, publication)
 	if err != nil {
 		return err
 	}
-	for _, find := range survey.Findings {
-		r.add(Result{Name: find.Code, Status: Left, Why: find.Problem + ": " + find.Mend, SQL: find.SQL})
-	}
-	if len(survey.Findings) > 0 {
-		return nil
-	}
-	result, err := perform(ctx, conn, publication)
+	r.add(made)
+	slot, err := t.slotResult(ctx, made.Status)
 	if err != nil {
 		return err
 	}
-	if result.Status == Left {
-		// Without the text around it, for whoever has to run it.
-		result.SQL = []string{t.Source.PublicationSQL()}
-		if survey.Publication != nil {
-			result.SQL = []string{t.Source.AddTableSQL()}
-		}
-	}
-	r.add(result)
-	slot := t.slotStep()
-	if result.Status == Left || t.WALLevel != "logical" {
-		r.add(Result{Name: slot.name, Status: Left, Why: "publication and wal_level come first; the daemon makes the slot itself", SQL: []string{t.Source.SlotSQL(t.Version)}})
-		return nil
-	}
-	if result, err = perform(ctx, conn, slot); err != nil {
-		return err
-	}
-	r.add(result)
+	r.add(slot)
 	return nil
+}
+
+// slotResult makes the slot where it can be decoded, which is behind its
+// publication.
+func (t Target) slotResult(ctx context.Context, publication Status) (Result, error) {
+	survey := t.seen()
+	result := Result{Name: "slot " + t.Source.Slot, Status: Left, Who: "a role that may replicate; the daemon does it itself at its next start, unless CDC_CREATE is false"}
+	create := t.Source.SlotSQL(t.Version)
+	switch {
+	case publication == Left, survey.WALLevel != "logical":
+		result.Why, result.SQL = "publication and wal_level come first", []string{create}
+		return result, nil
+	case survey.Slot != nil && publication == Done:
+		result.Why, result.SQL = "it is older than the publication and cannot be read from before it", []string{t.Source.DropSlotSQL(), create}
+		return result, nil
+	case survey.Slot != nil && survey.Slot.Lost():
+		result.Why, result.SQL = "it has lost WAL that it needs", []string{t.Source.DropSlotSQL(), create}
+		return result, nil
+	case survey.Slot != nil:
+		return Result{Name: result.Name, Status: Already}, nil
+	}
+	_, err := cdc.MakeSlot(ctx, t.Source)
+	switch {
+	case err == nil:
+		return Result{Name: result.Name, Status: Done}, nil
+	case errors.Is(err, cdc.ErrConnectionLost), ctx.Err() != nil:
+		return result, err
+	}
+	result.Why, result.SQL = err.Error(), []string{create}
+	if found := cdc.Findings(err); len(found) > 0 {
+		result.Why = found[0].Problem // the mend is about who looked, not the daemon
+	}
+	return result, nil
 }
 
 // perform looks whether a step is done, does it, and looks again.
 func perform(ctx context.Context, conn *pgx.Conn, s step) (Result, error) {
-	result := Result{Name: s.name, Status: Already}
-	there, err := holds(ctx, conn, s)
+	there, sql, err := ask(ctx, conn, s)
 	if err != nil || there {
-		return result, err
+		return Result{Name: s.name, Status: Already}, err
 	}
-	result.Status = Done
-	for _, sql := range s.sql {
+	result := Result{Name: s.name, Status: Left, Who: s.who, SQL: sql}
+	for _, sql := range sql {
 		if _, err := conn.Exec(ctx, sql); err != nil {
-			return left(result, s, err)
+			result.Why, err = refusal(err)
+			return result, err
 		}
 	}
 	// A GRANT by somebody without the right to it succeeds with a warning.
-	if there, err = holds(ctx, conn, s); err == nil && !there {
-		result.Status, result.Why, result.SQL = Left, "the connected role has no right to give this", s.sql
+	if there, err = holds(ctx, conn, s.there); err != nil || there {
+		return Result{Name: s.name, Status: Done}, err
 	}
-	return result, err
-}
-
-// left tells what the server will not let us do from what went wrong.
-func left(result Result, s step, err error) (Result, error) {
-	var refused *pgconn.PgError
-	if !errors.As(err, &refused) {
-		return result, fmt.Errorf("%s: %w", s.name, err)
-	}
-	result.Status, result.Why, result.SQL = Left, refused.Message, s.sql
+	result.Why = "the connected role has no right to give this"
 	return result, nil
 }
 
-// undefinedObject is what a privilege function says of a role that is not there.
-const undefinedObject = "42704"
+// ask tells whether a step is done, and what would do it.
+func ask(ctx context.Context, conn *pgx.Conn, s step) (there bool, sql []string, err error) {
+	if there, err = holds(ctx, conn, s.there); err != nil || there {
+		return there, nil, err
+	}
+	for _, statement := range s.sql {
+		needed := statement.when == ""
+		if !needed {
+			if needed, err = holds(ctx, conn, "SELECT "+statement.when); err != nil {
+				return false, nil, err
+			}
+		}
+		if needed {
+			sql = append(sql, statement.text)
+		}
+	}
+	return false, sql, nil
+}
 
-func holds(ctx context.Context, conn *pgx.Conn, s step) (bool, error) {
-	var there *bool
-	err := conn.QueryRow(ctx, s.there).Scan(&there)
+// refusal tells what the server will not let us do from what went wrong.
+func refusal(err error) (string, error) {
 	var refused *pgconn.PgError
-	if errors.Is(err, pgx.ErrNoRows) || errors.As(err, &refused) && refused.Code == undefinedObject {
+	if errors.As(err, &refused) {
+		return refused.Message, nil
+	}
+	return "", errLost
+}
+
+// errLost stands for the driver's errors, which hold the connection string.
+var errLost = errors.New("the connection to the source is lost")
+
+// holds asks for one boolean. What the server refuses to answer, as about a role
+// or a table that does not exist, does not hold.
+func holds(ctx context.Context, conn *pgx.Conn, query string) (bool, error) {
+	var there *bool
+	err := conn.QueryRow(ctx, query).Scan(&there)
+	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("%s: %w", s.name, err)
+		_, err = refusal(err)
+		return false, err
 	}
 	return there != nil && *there, nil
 }
@@ -176,7 +214,7 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	config.RuntimeParams["search_path"] = "pg_catalog"
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, errors.New("the source is not reachable") // the driver's error holds the connection string
+		return nil, errLost
 	}
 	return conn, nil
 }
