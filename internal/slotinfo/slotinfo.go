@@ -69,6 +69,8 @@ func (r *Reader) ask(ctx context.Context) (_ *admin.Slot, err error) {
 		return nil, errors.New("SENTRA_DATABASE_URL cannot be read")
 	}
 	config.RuntimeParams["application_name"] = "ghlsync status"
+	// Timeout bounds the question, whatever database or role are set to.
+	config.RuntimeParams["statement_timeout"] = "0"
 	// No statement is prepared, so that a pooler in between does not matter.
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	conn, err := pgx.ConnectConfig(ctx, config)
