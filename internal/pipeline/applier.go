@@ -193,7 +193,7 @@ func (a *Applier) abort(err error) error {
 // time is applied: retractions are counted by commit time, so those of one moment
 // are counted before those of a later one are there.
 func (a *Applier) fuseDue(at time.Time) bool {
-	return !a.fusAt.IsZero() && at.Sub(a.fusAt).Abs() >= time.Second
+	return a.fuse > 0 && !a.fusAt.IsZero() && at.Sub(a.fusAt).Abs() >= time.Second
 }
 
 // blowFuse lets the fuse look at what was retracted up to now.

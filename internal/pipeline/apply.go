@@ -22,6 +22,7 @@ func (a *Applier) apply(ctx context.Context, changes []cdc.Change) error {
 	if err := a.begin(ctx); err != nil {
 		return err
 	}
+	held, most := a.held, len(changes)
 	for len(changes) > 0 {
 		if changes[0].Kind == cdc.Truncate {
 			if err := a.truncate(ctx, changes[0].Tx); err != nil {
@@ -30,17 +31,20 @@ func (a *Applier) apply(ctx context.Context, changes []cdc.Change) error {
 			changes = changes[1:]
 			continue
 		}
-		n, err := a.segment(ctx, changes, clients)
+		n, err := a.segment(ctx, changes[:min(len(changes), most)], clients)
 		if err != nil {
 			return err
 		}
 		changes = changes[n:]
+		if a.held > held {
+			most = aheadPart // it may hold at every second, and what lies behind is loaded each time
+		}
 	}
 	return nil
 }
 
-// segment applies changes up to the next truncate, or to where the fuse has to
-// look.
+// segment applies changes up to the next truncate, or to where the fuse has held
+// something: those rows are no more what was loaded.
 func (a *Applier) segment(ctx context.Context, changes []cdc.Change, clients map[string]cdc.Client) (n int, err error) {
 	changes = untilTruncate(changes)
 	b, err := a.open(ctx, changes, clients)
@@ -56,7 +60,10 @@ func (a *Applier) segment(ctx context.Context, changes []cdc.Change, clients map
 				if err := b.save(ctx); err != nil {
 					return n, err
 				}
-				return n, a.blowFuse(ctx)
+				before := a.held
+				if err := a.blowFuse(ctx); err != nil || a.held > before {
+					return n, err
+				}
 			}
 			if err := b.change(ctx, ch, in); err != nil {
 				return n, err

@@ -1,10 +1,12 @@
 package pipeline
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"ghlsync/cdc"
+	"ghlsync/state"
 )
 
 // TestFuseDoesNotDependOnChunks: what arrives in one chunk, after an outage, is
@@ -96,4 +98,45 @@ func (r *applierRig) busy(n int, every time.Duration) [][]cdc.Change {
 		all = append(all, r.committed(every, deletes(id)), r.committed(0, inserts(id)))
 	}
 	return all
+}
+
+// TestFuseLooksWithoutLoadingAnew: what the fuse leaves alone is as it was loaded.
+func TestFuseLooksWithoutLoadingAnew(t *testing.T) {
+	t.Parallel()
+	for fuse, held := range map[int]int64{0: 0, 5: 0, 2: 40} {
+		r := newApplierRig(t)
+		ids := numbered("e", 40)
+		r.synced(ids...)
+		r.a.fuse = fuse
+		store := &loads{Store: r.store}
+		r.a.store = store
+		r.chunk(r.spread(0, len(ids), 15*time.Second)...)
+		if r.held() != held {
+			t.Errorf("fuse %d: %d are held, want %d", fuse, r.held(), held)
+		}
+		if held == 0 && store.rows != len(ids) {
+			t.Errorf("fuse %d: %d rows were loaded for %d", fuse, store.rows, len(ids))
+		}
+	}
+}
+
+// loads is a store that counts the rows that are asked for.
+type loads struct {
+	Store
+	rows int
+}
+
+func (s *loads) Begin(ctx context.Context) (state.Tx, error) {
+	tx, err := s.Store.Begin(ctx)
+	return &loadsTx{Tx: tx, s: s}, err
+}
+
+type loadsTx struct {
+	state.Tx
+	s *loads
+}
+
+func (t *loadsTx) Load(ctx context.Context, ids []state.EventID) (map[state.EventID]*state.Mapping, error) {
+	t.s.rows += len(ids)
+	return t.Tx.Load(ctx, ids)
 }
