@@ -122,27 +122,8 @@ func eventRow(id string, edits ...func(*cdc.Row)) cdc.Row {
 	return row
 }
 
-func having(c cdc.Column, v string) func(*cdc.Row) {
-	return func(r *cdc.Row) { r.Set(c, v, cdc.Value) }
-}
-
-func untouched(c cdc.Column) func(*cdc.Row) {
-	return func(r *cdc.Row) { r.Set(c, "", cdc.Unchanged) }
-}
-
 func inserts(id string, edits ...func(*cdc.Row)) cdc.Change {
 	return cdc.Change{Kind: cdc.Insert, Key: id, Row: eventRow(id, edits...)}
-}
-
-func updates(id string, edits ...func(*cdc.Row)) cdc.Change {
-	return cdc.Change{Kind: cdc.Update, Key: id, Row: eventRow(id, edits...)}
-}
-
-// renames is an update that changes the key.
-func renames(from, to string, edits ...func(*cdc.Row)) cdc.Change {
-	c := updates(to, edits...)
-	c.OldKey = from
-	return c
 }
 
 func deletes(id string) cdc.Change { return cdc.Change{Kind: cdc.Delete, Key: id} }
