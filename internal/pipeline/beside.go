@@ -74,6 +74,9 @@ func (c *Capture) enlist(ctx context.Context) (_ context.Context, l *live, leave
 func joined(ctx, other context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(other, cancel)
+	if other.Err() != nil {
+		cancel() // AfterFunc's own goroutine may come late
+	}
 	return ctx, func() { stop(); cancel() }
 }
 
