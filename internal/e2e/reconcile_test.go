@@ -23,7 +23,7 @@ func (r *rig) blind(happens func()) {
 	r.caughtUp()
 	r.proc.stop()
 	happens()
-	lsn, err := pglogrepl.ParseLSN(r.db.QueryString(r.t, "SELECT pg_current_wal_insert_lsn()"))
+	lsn, err := pglogrepl.ParseLSN(r.db.QueryString(r.t, "SELECT pg_current_wal_flush_lsn()"))
 	if err != nil {
 		r.t.Fatal(err)
 	}

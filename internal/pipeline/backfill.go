@@ -56,6 +56,16 @@ func (c *Capture) Backfill(ctx context.Context, o BackfillOptions) (BackfillRepo
 	return b.report, err
 }
 
+// joined is ctx, ended by another one too.
+func joined(ctx, other context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(other, cancel)
+	if other.Err() != nil {
+		cancel() // AfterFunc's own goroutine may come late
+	}
+	return ctx, func() { stop(); cancel() }
+}
+
 // backfill goes through what is wanted. Candidates are found beside the state's
 // writer, and taken in short transactions that look once more.
 type backfill struct {

@@ -25,8 +25,11 @@ type live struct {
 	source snapshots
 	beside *junction
 	epoch  int64
-	ctx    context.Context // ends with the session
 	guests sync.WaitGroup
+	// Under Capture.mu: the guest, of whom there is one at a time, and whether guests
+	// were sent away.
+	cancel context.CancelFunc
+	ended  bool
 }
 
 var errSessionEnded = errors.New("capture lost its session with the source; what was mended up to there is right, so ask again when it streams")
@@ -34,22 +37,19 @@ var errSessionEnded = errors.New("capture lost its session with the source; what
 // admit lets others use the session from now on. The function that it returns
 // sends them away and waits until they are gone: the epoch changes only between
 // sessions, so nobody compares across that.
-func (c *Capture) admit(ctx context.Context, src *cdc.Source, a *Applier) (leave func()) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+func (c *Capture) admit(src *cdc.Source, a *Applier) (leave func()) {
 	a.junction.reach(a.cp.LSN)
-	l := &live{source: src, beside: &a.junction, epoch: a.cp.Epoch, ctx: ctx}
-	c.setLive(l)
-	return func() {
-		c.setLive(nil)
-		cancel()
-		l.guests.Wait()
-	}
-}
-
-func (c *Capture) setLive(l *live) {
+	l := &live{source: src, beside: &a.junction, epoch: a.cp.Epoch, cancel: func() {}}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.live = l
+	return func() {
+		c.mu.Lock()
+		c.live, l.ended = nil, true
+		l.cancel() // a guest merges nothing more
+		c.mu.Unlock()
+		l.guests.Wait()
+	}
 }
 
 // enlist joins the session that streams, until leave is called. The returned
@@ -66,18 +66,15 @@ func (c *Capture) enlist(ctx context.Context) (_ context.Context, l *live, leave
 		return nil, nil, nil, fmt.Errorf("%w: it is %s", ErrNotStreaming, phase)
 	}
 	l.guests.Add(1)
-	ctx, done := joined(ctx, l.ctx)
-	return ctx, l, func() { done(); l.guests.Done() }, nil
+	ctx, cancel := context.WithCancel(ctx)
+	l.cancel = cancel
+	return ctx, l, func() { cancel(); l.guests.Done() }, nil
 }
 
-// joined is ctx, ended by another one too.
-func joined(ctx, other context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(other, cancel)
-	if other.Err() != nil {
-		cancel() // AfterFunc's own goroutine may come late
-	}
-	return ctx, func() { stop(); cancel() }
+func (c *Capture) hasEnded(l *live) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return l.ended
 }
 
 // Reconcile compares Sentra with the state beside the running stream, and mends
@@ -94,7 +91,7 @@ func (c *Capture) Reconcile(ctx context.Context, o ReconcileOptions) (Reconcilia
 	}
 	defer leave()
 	report, err := c.reconcile(ctx, l.source, l.beside, l.epoch, o)
-	if err != nil && l.ctx.Err() != nil {
+	if err != nil && c.hasEnded(l) {
 		err = errSessionEnded // whatever broke, broke by that
 	}
 	return report, err

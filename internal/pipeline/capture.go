@@ -200,7 +200,7 @@ func (c *Capture) session(ctx context.Context) error {
 		return err
 	}
 	c.log.Info("streaming", slog.String("slot", c.opts.Source.Slot), slog.String("from", a.cp.LSN.String()), slog.Int64("epoch", a.cp.Epoch))
-	leave := c.admit(ctx, src, a)
+	leave := c.admit(src, a)
 	c.enter(Streaming, nil)
 	err = errors.Join(c.stream(ctx, src, a), a.discard()) // whoever leaves may wait for the state's writer
 	leave()

@@ -115,7 +115,7 @@ func (r *rig) insert(ids ...string) {
 // captured waits until all that Sentra has committed is in the state.
 func (r *rig) captured() {
 	r.t.Helper()
-	lsn, err := pglogrepl.ParseLSN(r.db.QueryString(r.t, "SELECT pg_current_wal_insert_lsn()"))
+	lsn, err := pglogrepl.ParseLSN(r.db.QueryString(r.t, "SELECT pg_current_wal_flush_lsn()"))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func (r *rig) blind(happens func()) {
 	r.captured()
 	r.halt()
 	happens()
-	lsn, err := pglogrepl.ParseLSN(r.db.QueryString(r.t, "SELECT pg_current_wal_insert_lsn()"))
+	lsn, err := pglogrepl.ParseLSN(r.db.QueryString(r.t, "SELECT pg_current_wal_flush_lsn()"))
 	if err != nil {
 		r.t.Fatal(err)
 	}
