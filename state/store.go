@@ -115,6 +115,9 @@ type Tx interface {
 	Load(ctx context.Context, ids []EventID) (map[EventID]*Mapping, error)
 	// Page is Reader.List within the transaction.
 	Page(ctx context.Context, f Filter, after EventID, limit int) ([]*Mapping, error)
+	// Taken returns which of the appointment ids are held by a mapping (its event
+	// id) or retired ("").
+	Taken(ctx context.Context, appointmentIDs []string) (map[string]EventID, error)
 	// Save writes whole rows, and counts them.
 	Save(ctx context.Context, rows ...*Mapping) error
 
@@ -153,9 +156,6 @@ type DeliveryTx interface {
 
 // CaptureTx is what capture needs of a transaction.
 type CaptureTx interface {
-	// Taken returns which of the appointment ids are held by a mapping (its event
-	// id) or retired ("").
-	Taken(ctx context.Context, appointmentIDs []string) (map[string]EventID, error)
 	// CountFusible counts what Filter.Fusible selects.
 	CountFusible(ctx context.Context, since time.Time) (int, error)
 	// SetCheckpoint writes next if the stored one has prev's LSN, epoch and

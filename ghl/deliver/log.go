@@ -21,16 +21,17 @@ const (
 
 // Changes of delivery's own state.
 const (
-	msgDisabled   = "Webhook disabled: nothing is sent, what is wanted is kept"
-	msgAbandoned  = "calls of an earlier run have an unknown outcome and are repeated when it is settled"
-	msgPaused     = "delivery is paused until this is mended; it is probed meanwhile"
-	msgTripped    = "GHL does not answer; delivery waits and probes"
-	msgThrottled  = "GHL asked for a break; delivery waits"
-	msgHeld       = "delivery is paused by an operator; what is wanted is kept"
-	msgResumed    = "delivery goes on: an operator resumed it"
-	msgOpened     = "delivery goes on"
-	msgStoreFails = "delivery cannot use the state; nothing is sent until it works again"
-	msgStoreWorks = "delivery can use the state again"
+	msgDisabled    = "Webhook disabled: nothing is sent, what is wanted is kept"
+	msgAbandoned   = "calls of an earlier run have an unknown outcome and are repeated when it is settled"
+	msgPaused      = "delivery is paused until this is mended; it is probed meanwhile"
+	msgTripped     = "GHL does not answer; delivery waits and probes"
+	msgThrottled   = "GHL asked for a break; delivery waits"
+	msgHeld        = "delivery is paused by an operator; what is wanted is kept"
+	msgResumed     = "delivery goes on: an operator resumed it"
+	msgOpened      = "delivery goes on"
+	msgStoreFails  = "delivery cannot use the state; nothing is sent until it works again"
+	msgStoreWorks  = "delivery can use the state again"
+	msgDisbelieved = "GHL names the appointment of another event; its id is not taken over"
 )
 
 // The attributes' keys. No value of a row and no text from GHL is ever one.

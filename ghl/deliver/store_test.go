@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"ghlsync/ghl"
 	"ghlsync/ghl/deliver"
+	"ghlsync/ghl/sandbox"
 	"ghlsync/state"
 	"ghlsync/state/sqlite"
 )
@@ -155,6 +157,45 @@ func TestResultIsNotTakenForTheNextCalls(t *testing.T) {
 	r.awaitSettled("1")
 	r.wantOperations("1", "created updated")
 	r.wantTitles("1", "Session B")
+	r.wantClean()
+}
+
+// An answer's appointment id is taken over only if no other event has it, in the
+// state or among what is recorded with it.
+func TestAppointmentOfAnotherEventIsNotTakenOver(t *testing.T) {
+	t.Parallel()
+	store, sender := &flakyStore{}, &heldSender{}
+	sender.stop(false)
+	r := newRig(t, store.into, sender.into)
+	r.faults(sandbox.Rule{Operation: ghl.Created, Effect: sandbox.EffectMalformed, Body: `{"success":true,"appointment_id":"same"}`})
+	ids := []string{"1", "2", "3", "4"}
+	r.change(r.present("1", "Session A"), r.present("2", "Session A"), r.present("3", "Session A"))
+	r.start()
+	r.await("three calls are in flight", func() bool { return sender.held.Load() == 3 })
+	store.refuse.Store(true)
+	sender.release()
+	r.await("their results wait", func() bool { return r.d.Status().Unrecorded == 3 })
+	store.refuse.Store(false) // and are recorded together
+	r.awaitSettled("1", "2", "3")
+	r.change(r.present("4", "Session A"))
+	r.awaitSettled("4")
+	holders := 0
+	for _, id := range ids {
+		if r.row(id).AppointmentID == "same" {
+			holders++
+		}
+	}
+	if holders != 1 {
+		t.Errorf("%d events have the one appointment", holders)
+	}
+	if n := r.logs.count(`"WARN"`, "appointment of another event"); n != 3 {
+		t.Errorf("%d messages, want one for each of the other events", n)
+	}
+	for _, id := range ids {
+		r.change(r.present(id, "Session B"))
+		r.awaitSettled(id)
+		r.wantTitles(id, "Session B")
+	}
 	r.wantClean()
 }
 

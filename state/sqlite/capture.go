@@ -19,7 +19,7 @@ const takenSQL = `SELECT asked.value, '' FROM json_each($1) AS asked
 	SELECT asked.value, sentra_event_id FROM json_each($1) AS asked
 	CROSS JOIN ghl_sync_mappings ON ghl_appointment_id = asked.value`
 
-// Taken implements state.CaptureTx.
+// Taken implements state.Tx.
 func (t *tx) Taken(ctx context.Context, appointmentIDs []string) (_ map[string]state.EventID, err error) {
 	if err := t.usable(ctx); err != nil {
 		return nil, err
