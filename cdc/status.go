@@ -16,13 +16,15 @@ import (
 func (st *stream) status(applied <-chan error, end context.CancelCauseFunc) (writeErr, applyErr error) {
 	ticker := time.NewTicker(statusInterval)
 	defer ticker.Stop()
-	silence := silenceWatch{now: time.Now}
+	silence, ask := silenceWatch{now: time.Now}, false
 	for {
 		select {
 		case applyErr = <-applied:
 			return writeErr, applyErr
 		case <-ticker.C:
-			if silence.lasts(st.messages.Load(), st.reading.Load()) && writeErr == nil {
+			quiet := silence.lasts(st.messages.Load(), st.reading.Load())
+			ask = quiet >= silenceAsk
+			if quiet >= silenceLimit && writeErr == nil {
 				writeErr = fmt.Errorf("stream: %w: the server has been silent for %s", ErrConnectionLost, silenceLimit)
 				end(writeErr)
 			}
@@ -31,14 +33,14 @@ func (st *stream) status(applied <-chan error, end context.CancelCauseFunc) (wri
 		if writeErr != nil {
 			continue
 		}
-		if err := st.sendStatus(); err != nil {
+		if err := st.sendStatus(ask); err != nil {
 			writeErr = fmt.Errorf("send status: %w", st.source.serverError(err))
 			end(writeErr)
 		}
 	}
 }
 
-// silenceWatch notices that no message came for silenceLimit, although somebody
+// silenceWatch measures for how long no message came, although somebody
 // waited for one.
 type silenceWatch struct {
 	now      func() time.Time
@@ -46,24 +48,25 @@ type silenceWatch struct {
 	since    time.Time
 }
 
-func (w *silenceWatch) lasts(messages uint64, reading bool) bool {
+func (w *silenceWatch) lasts(messages uint64, reading bool) time.Duration {
 	now := w.now()
 	if messages != w.messages || !reading || w.since.IsZero() {
 		w.messages, w.since = messages, now
-		return false
+		return 0
 	}
-	return now.Sub(w.since) >= silenceLimit
+	return now.Sub(w.since)
 }
 
 // sendStatus sets all three positions: the server releases WAL by the flush
 // position, and shows the others to those who look at pg_stat_replication.
-func (st *stream) sendStatus() error {
+// With ask the server has to answer.
+func (st *stream) sendStatus(ask bool) error {
 	durable := pglogrepl.LSN(st.durable.Load())
 	if err := st.conn.Conn().SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
 	return pglogrepl.SendStandbyStatusUpdate(context.Background(), st.conn, pglogrepl.StandbyStatusUpdate{
-		WALWritePosition: durable, WALFlushPosition: durable, WALApplyPosition: durable,
+		WALWritePosition: durable, WALFlushPosition: durable, WALApplyPosition: durable, ReplyRequested: ask,
 	})
 }
 
@@ -76,7 +79,7 @@ func (st *stream) leave() {
 		return
 	}
 	net := st.conn.Conn()
-	if err := errors.Join(net.SetDeadline(time.Now().Add(goodbye)), st.sendStatus()); err != nil {
+	if err := errors.Join(net.SetDeadline(time.Now().Add(goodbye)), st.sendStatus(false)); err != nil {
 		return
 	}
 	st.conn.Frontend().Send(&pgproto3.CopyDone{})

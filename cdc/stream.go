@@ -21,8 +21,11 @@ const (
 	handleGrace = 5 * time.Second
 	// goodbye bounds the wait for the server to end the stream on its side.
 	goodbye = time.Second
+	// silenceAsk is after what silence the server is asked for an answer: an idle one
+	// to which all is confirmed has nothing to say of its own.
+	silenceAsk = 30 * time.Second
 	// silenceLimit: a server that says nothing for so long is gone, behind a proxy
-	// that is not. An idle one answers each status that is not up to date.
+	// that is not. An idle one answers when it is asked.
 	silenceLimit = 5 * time.Minute
 )
 
