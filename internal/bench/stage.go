@@ -127,8 +127,9 @@ func reaches(ctx context.Context, path string, lsn pglogrepl.LSN) (err error) {
 		}
 	}()
 	for {
-		if state == nil {
-			// An error means that the daemon has not made its state yet.
+		if _, held, err := sqlite.Holder(path); state == nil && held && err == nil {
+			// Only beside a daemon: a state that nobody has open is read as one that does
+			// not change. An error means that the daemon has not made it yet.
 			state, _ = sqlite.OpenReadOnly(ctx, path)
 		}
 		if state != nil {
