@@ -231,12 +231,18 @@ func (r *rig) killWhileReconciling() {
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
-	r.until("the reconcile has its slot", func() bool {
-		return r.db.QueryString(r.t, "SELECT count(*) FROM pg_replication_slots WHERE temporary AND database = current_database()") != "0"
-	})
+	r.slotForReconcile()
 	r.proc.kill()
 	_ = cmd.Wait() // it may have ended before
 	r.start()
+}
+
+// slotForReconcile waits until a reconcile has its slot, or waits for it.
+func (r *rig) slotForReconcile() {
+	r.t.Helper()
+	r.until("the reconcile has its slot", func() bool {
+		return r.db.QueryString(r.t, "SELECT count(*) FROM pg_replication_slots WHERE temporary AND database = current_database()") != "0"
+	})
 }
 
 // TestReconcileAtTheSameTime: the second is refused, and whoever leaves ends his
@@ -258,6 +264,7 @@ func TestReconcileAtTheSameTime(t *testing.T) {
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
+	r.slotForReconcile() // else the second might be the first
 	second := func() (string, int) {
 		out, errs, code := r.run("backfill", "--all", "--dry-run")
 		return out + errs, code
