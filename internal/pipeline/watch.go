@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -117,18 +118,9 @@ func (c *Capture) see(s Watch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, text := range s.Warnings {
-		if !contains(c.status.Watch.Warnings, text) {
+		if !slices.Contains(c.status.Watch.Warnings, text) {
 			c.log.Warn("the source needs a look", slog.String("reason", text))
 		}
 	}
 	c.status.Watch = s
-}
-
-func contains(all []string, text string) bool {
-	for _, t := range all {
-		if t == text {
-			return true
-		}
-	}
-	return false
 }
