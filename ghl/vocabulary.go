@@ -41,6 +41,21 @@ type Request struct {
 
 	// Body is sent byte for byte; see Envelope. It holds client data.
 	Body []byte
+
+	// What is known of the event's appointment, for a client that looks it up
+	// before it acts. The webhook's client has no use for it.
+
+	// AppointmentID is GHL's id; empty while it is not known.
+	AppointmentID string
+	// Tried tells that GHL may have acted on an earlier try of this call, or on a
+	// create that this call overtook.
+	Tried bool
+	// Exists tells that GHL is taken to have the appointment.
+	Exists bool
+	// Known is what GHL has, or may have, of the event where Body does not say so:
+	// the body of an earlier call, or a bare event_data object. Nil if nothing is
+	// known. It holds client data.
+	Known []byte
 }
 
 // LogValue keeps the body, which holds client data, out of logs.
