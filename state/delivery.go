@@ -88,6 +88,9 @@ func (m *Mapping) outlived(now time.Time) bool {
 func (m *Mapping) newCall(c Caller) {
 	if m.Call != nil && m.Call.State == Unknown {
 		m.UnsettledUntil = later(m.UnsettledUntil, m.Call.SettlesAt)
+		if m.AppointmentID == "" && m.Call.Operation != Delete {
+			m.Known = m.Call.Body
+		}
 	}
 	op := m.next()
 	m.Call = &Call{
@@ -172,9 +175,12 @@ func (m *Mapping) delivered(now time.Time, r Result) (retired string) {
 	if call.Operation == Delete {
 		return m.deleted(call)
 	}
-	m.GHL, m.GHLHash = GHLPresent, call.Hash
+	m.GHL, m.GHLHash, m.Known = GHLPresent, call.Hash, nil
 	if r.AppointmentID != "" {
 		m.AppointmentID = r.AppointmentID
+	}
+	if m.AppointmentID == "" && call.Revision != m.Revision {
+		m.Known = call.Body
 	}
 	return ""
 }
@@ -188,7 +194,7 @@ func (m *Mapping) deleted(call *Call) (retired string) {
 		return ""
 	}
 	m.UnsettledUntil = time.Time{}
-	m.GHL = GHLAbsent
+	m.GHL, m.Known = GHLAbsent, nil
 	retired, m.AppointmentID = m.AppointmentID, ""
 	return retired
 }
@@ -200,7 +206,7 @@ func (m *Mapping) notFound(now time.Time, r Result) (retired string) {
 		return m.delivered(now, r)
 	case Update:
 		m.Call = nil
-		m.GHL, m.GHLHash, m.GHLAt = GHLAbsent, "", now
+		m.GHL, m.GHLHash, m.GHLAt, m.Known = GHLAbsent, "", now, nil
 		retired, m.AppointmentID = m.AppointmentID, ""
 		return retired
 	default:
@@ -276,7 +282,7 @@ func (m *Mapping) Learn(now time.Time, appointmentID string) bool {
 	if appointmentID == "" || m.AppointmentID != "" {
 		return false
 	}
-	m.AppointmentID = appointmentID
+	m.AppointmentID, m.Known = appointmentID, nil
 	m.UpdatedAt = now
 	switch {
 	case m.Call == nil, m.Call.State == Rejected:

@@ -142,12 +142,17 @@ type Mapping struct {
 	Version     Version
 	CommittedAt time.Time // commit time of the change that set what is wanted
 	Revision    int64     // rises with every change of what is wanted
+	StartsAt    time.Time // of the event, the last known; zero if not known. Delivery goes by it.
 
 	// What GHL has.
 	GHL     Presence
 	GHLHash string    // of the payload GHL has; "" if not known
 	GHLAt   time.Time // when that became known
 	Assumed bool      // recorded by the baseline as already in GHL, untouched since
+	// Known is what GHL has, or may have, of the event, while its appointment's id
+	// is not known and neither the call nor Payload says it: the body of an earlier
+	// call, or an event_data object. It tells where to look the appointment up.
+	Known []byte
 
 	// Delivery.
 	Attempts    int       // calls since the last success or change

@@ -24,6 +24,7 @@ type Change struct {
 	EventType string // "" keeps the known one
 	Payload   []byte // event_data; nil with Parked or Absent
 	Hash      string
+	StartsAt  time.Time // of the event; zero keeps the known one
 	// Parked says why the row could not be translated; wanted is Present then.
 	Parked string
 	// Inserted tells an insert in the stream from an update.
@@ -104,7 +105,7 @@ func (m *Mapping) disbelieve(nothing bool, now time.Time) {
 		m.Parked = m.SyncError // why the baseline could not translate it
 	}
 	if nothing {
-		m.GHL, m.GHLAt = GHLAbsent, now
+		m.GHL, m.GHLAt, m.Known = GHLAbsent, now, nil
 	}
 	m.Revision++
 	m.UpdatedAt = now
@@ -181,11 +182,17 @@ func (m *Mapping) want(in Change, now time.Time) {
 	if m.Call != nil && m.Call.State == Rejected {
 		m.Call = nil
 	}
+	if m.AppointmentID == "" && m.GHL == GHLPresent && m.Payload != nil && (m.Assumed || m.GHLHash == m.Hash) {
+		m.Known = m.Payload
+	}
 	m.Wanted = in.Wanted
 	m.Payload = in.Payload
 	m.Hash = in.Hash
 	if in.EventType != "" {
 		m.EventType = in.EventType
+	}
+	if !in.StartsAt.IsZero() {
+		m.StartsAt = in.StartsAt
 	}
 	m.CommittedAt = in.CommittedAt
 	m.Revision++
@@ -205,7 +212,7 @@ func (m *Mapping) adopt(in Change, now time.Time, first bool) bool {
 	if in.AppointmentID == "" || m.AppointmentID != "" || in.Echo && !first {
 		return false
 	}
-	m.AppointmentID = in.AppointmentID
+	m.AppointmentID, m.Known = in.AppointmentID, nil
 	m.UpdatedAt = now
 	if m.GHL != GHLPresent && (m.Call == nil || m.Call.State == Rejected) && m.UnsettledUntil.IsZero() {
 		m.GHL, m.GHLHash, m.GHLAt = GHLPresent, "", now

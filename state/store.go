@@ -80,6 +80,20 @@ type Filter struct {
 	Fusible time.Time
 }
 
+// Due selects the rows that are scheduled at or before Now. Those whose event
+// starts at or after From come first, the soonest before the others; then the
+// rest by their start, and those of which none is known, the longest waiting
+// before the others.
+type Due struct {
+	Now   time.Time
+	Limit int
+	// From is the start of the present day, or zero.
+	From time.Time
+	// Before, if set, leaves out what can wait for another day: only retractions
+	// come, and events that start at or after From and before it.
+	Before time.Time
+}
+
 // Reader reads the state as it was last committed. It may be used while a Tx is
 // open elsewhere.
 type Reader interface {
@@ -131,9 +145,9 @@ type Tx interface {
 
 // DeliveryTx is what delivery needs of a transaction.
 type DeliveryTx interface {
-	// Due returns up to limit rows whose NextAttempt is at or before now, the
-	// longest waiting first, and locks them. Rows locked elsewhere are passed over.
-	Due(ctx context.Context, now time.Time, limit int) ([]*Mapping, error)
+	// Due returns what delivery may call now, in the order of [Due], and locks it.
+	// Rows locked elsewhere are passed over.
+	Due(ctx context.Context, d Due) ([]*Mapping, error)
 	// NextDue is the earliest NextAttempt; zero if nothing is scheduled.
 	NextDue(ctx context.Context) (time.Time, error)
 	// Leased returns up to limit rows with a call in flight whose lease ended

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"ghlsync/cdc"
@@ -113,6 +114,14 @@ func clock(s string) (string, bool) {
 		return "", false
 	}
 	return s[:5], true
+}
+
+// moment is when a date and a time that date and clock have taken come by the
+// clock on the wall of a zone. 24:00 is the start of the next day.
+func moment(day, clock string, zone *time.Location) time.Time {
+	two := func(s string, i int) int { return int(s[i]-'0')*10 + int(s[i+1]-'0') }
+	return time.Date(two(day, 0)*100+two(day, 2), time.Month(two(day, 5)), two(day, 8),
+		two(clock, 0), two(clock, 3), 0, 0, zone).UTC()
 }
 
 // instant turns the server's ISO output under timezone UTC into RFC 3339 with Z,

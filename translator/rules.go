@@ -3,6 +3,7 @@ package translator
 import (
 	"regexp"
 	"strings"
+	"time"
 
 	"ghlsync/cdc"
 )
@@ -32,10 +33,11 @@ type Intent struct {
 	// is to be retracted first. Empty for any other change.
 	Moved string
 
-	EventType string // of an Upsert, and of a Park where it is known
-	Payload   []byte // event_data, of an Upsert
-	Hash      string // of the payload without updated_at, 32 hex digits
-	Reason    string // of a Park: client_missing, missing_column:X, null_value:X, bad_value:X
+	EventType string    // of an Upsert, and of a Park where it is known
+	Payload   []byte    // event_data, of an Upsert
+	Hash      string    // of the payload without updated_at, 32 hex digits
+	StartsAt  time.Time // of an Upsert, in UTC
+	Reason    string    // of a Park: client_missing, missing_column:X, null_value:X, bad_value:X
 
 	// AppointmentID is the appointment that the row itself names, if any. Echo
 	// says that the name is the marker's: it counts only when the row is seen for
@@ -49,12 +51,14 @@ type Rules struct {
 	types   map[string]bool
 	echo    *regexp.Regexp
 	literal string // what a text matched by echo must contain; "" if not known
+	zone    *time.Location
 }
 
 // New makes the rules for the given synced types. echo is the marker's pattern,
 // whose first group is the appointment id; nil switches the recognition off.
-func New(types []string, echo *regexp.Regexp) *Rules {
-	r := &Rules{types: make(map[string]bool, len(types)), echo: echo}
+// zone is the one in which Sentra's dates and times are meant.
+func New(types []string, echo *regexp.Regexp, zone *time.Location) *Rules {
+	r := &Rules{types: make(map[string]bool, len(types)), echo: echo, zone: zone}
 	for _, t := range types {
 		r.types[t] = true
 	}
@@ -106,6 +110,7 @@ func (r *Rules) Row(id string, row *cdc.Row, client *cdc.Client) Intent {
 		return in
 	}
 	in.Verdict, in.Payload, in.Hash = Upsert, payload, hash
+	in.StartsAt = moment(row.Text(cdc.StartDate), row.Text(cdc.StartTime), r.zone)
 	return in
 }
 

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -22,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 var types = []string{"onboarding", "handover"}
 
 func newRules() *translator.Rules {
-	return translator.New(types, regexp.MustCompile(translator.DefaultEcho))
+	return translator.New(types, regexp.MustCompile(translator.DefaultEcho), time.UTC)
 }
 
 // guideRow is the row behind the example of Sentra's webhook guide.
@@ -190,11 +191,11 @@ func TestAppointmentNamedByTheRow(t *testing.T) {
 			t.Errorf("%s: got %q, echo %t; want %q, %t", name, in.AppointmentID, in.Echo, c.id, c.echo)
 		}
 	}
-	off := translator.New(types, nil).Row("1", guideRow(with(cdc.Description, marker)), guideClient())
+	off := translator.New(types, nil, time.UTC).Row("1", guideRow(with(cdc.Description, marker)), guideClient())
 	if off.AppointmentID != "" {
 		t.Errorf("switched off, the marker still gives %q", off.AppointmentID)
 	}
-	custom := translator.New(types, regexp.MustCompile(`ref=(\d+)`)).Row("1", guideRow(with(cdc.Description, "x ref=12")), guideClient())
+	custom := translator.New(types, regexp.MustCompile(`ref=(\d+)`), time.UTC).Row("1", guideRow(with(cdc.Description, "x ref=12")), guideClient())
 	if custom.AppointmentID != "12" {
 		t.Errorf("a pattern of one's own gives %q, want 12", custom.AppointmentID)
 	}
@@ -268,5 +269,26 @@ func BenchmarkRow(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		r.Row("event-1753862400.123456", row, client)
+	}
+}
+
+// The start orders delivery, so it is reckoned by the clock on Sentra's wall.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := translator.New(types, nil, berlin)
+	for _, c := range []struct{ day, clock, want string }{
+		{"2026-01-15", "09:30:00", "2026-01-15T08:30:00Z"},
+		{"2026-07-15", "09:30:59.5", "2026-07-15T07:30:00Z"},
+		{"2026-12-31", "24:00:00", "2026-12-31T23:00:00Z"},
+		{"0001-01-01", "00:00:00", "0000-12-31T23:06:32Z"}, // local mean time
+	} {
+		in := rules.Row("1", guideRow(with(cdc.StartDate, c.day), with(cdc.StartTime, c.clock)), guideClient())
+		if got := in.StartsAt.Format(time.RFC3339); got != c.want {
+			t.Errorf("%s %s starts at %s, want %s", c.day, c.clock, got, c.want)
+		}
 	}
 }

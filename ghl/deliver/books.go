@@ -46,7 +46,7 @@ func newBooks(d *Deliverer) *books {
 		Owner:  d.o.Owner,
 		Lease:  aheadFactor*d.o.Timeout + leaseMargin,
 		NewID:  rand.Text,
-		Encode: encode,
+		Encode: b.encode,
 	}
 	return b
 }
@@ -145,7 +145,7 @@ func (b *books) room(now time.Time) int {
 	if free <= 0 || b.isStopping() {
 		return 0
 	}
-	if b.o.Rate == rate.Inf {
+	if b.limiter.Limit() == rate.Inf {
 		return free
 	}
 	return min(free, int(b.limiter.TokensAt(now)))
@@ -268,8 +268,8 @@ func (b *books) nextClaim(now time.Time) time.Time {
 	} else if b.gate.allow(now) == 0 {
 		return now.Add(maxSleep) // a probe is in flight, or delivery is off
 	}
-	if missing := 1 - b.limiter.TokensAt(now); b.o.Rate != rate.Inf && missing > 0 {
-		at = later(at, now.Add(time.Duration(missing/float64(b.o.Rate)*float64(time.Second))+time.Microsecond))
+	if limit, missing := b.limiter.Limit(), 1-b.limiter.TokensAt(now); limit != rate.Inf && missing > 0 {
+		at = later(at, now.Add(time.Duration(missing/float64(limit)*float64(time.Second))+time.Microsecond))
 	}
 	return at
 }

@@ -59,6 +59,10 @@ type Options struct {
 
 	// Disabled keeps what is wanted and sends nothing (GHL_WEBHOOK_ENABLED=false).
 	Disabled bool
+	// Encode builds the body of a call; nil: ghl.Envelope.
+	Encode func(op ghl.Operation, eventID, appointmentID string, eventData []byte) []byte
+	// Zone is where a day begins, for what is urgent today; nil: UTC.
+	Zone *time.Location
 	// Owner names this process in leases; "": a random name.
 	Owner string
 
@@ -97,6 +101,8 @@ type Deliverer struct {
 	limiter *rate.Limiter
 	books   *books
 	status  board
+	quota   quota
+	tempo   tempo
 	grace   time.Duration // recordGrace, but in tests
 
 	wake     chan struct{} // holds one: more mean the same
@@ -191,6 +197,12 @@ func (o *Options) fill() {
 	orDefault(&o.Owner, rand.Text())
 	orDefault(&o.Seed, mrand.Uint64())
 	o.Settle = max(o.Settle, 0)
+	if o.Encode == nil {
+		o.Encode = ghl.Envelope
+	}
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -1,9 +1,12 @@
 package deliver
 
 import (
+	"math"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"ghlsync/ghl"
 )
@@ -40,6 +43,16 @@ type Status struct {
 	StoreFailing bool
 	// Unrecorded counts the results that wait for the store.
 	Unrecorded int
+	// Quota is what GHL said last about its limits, at QuotaAt; that is zero if it
+	// said nothing. Reserved: a day's requests are nearly used up, and only what
+	// cannot wait for another day is sent.
+	Quota    ghl.Quota
+	QuotaAt  time.Time
+	Reserved bool
+	// Tokens is how many calls may leave at once now; +Inf without a limit.
+	Tokens float64
+	// PerSecond is how many calls ended in a second of late, of the last minute.
+	PerSecond float64
 	// Detail is a sentence for people; empty while nothing is wrong.
 	Detail string
 }
@@ -47,6 +60,16 @@ type Status struct {
 // Status tells how delivery stands. InFlight may lag by a moment.
 func (d *Deliverer) Status() Status {
 	s, _ := d.status.read()
+	now := d.now()
+	s.Quota, s.QuotaAt = d.quotaSaid()
+	s.Reserved = !d.reserved(now).IsZero()
+	if s.Reserved && s.Detail == "" {
+		s.Detail = "GHL takes few more requests today; deletions and events of today go first, the rest waits."
+	}
+	s.Tokens, s.PerSecond = math.Inf(1), d.tempo.perSecond(now)
+	if d.limiter.Limit() != rate.Inf {
+		s.Tokens = max(d.limiter.TokensAt(now), 0)
+	}
 	return s
 }
 

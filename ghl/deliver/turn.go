@@ -40,6 +40,7 @@ func (b *books) turn(ctx context.Context) error {
 	b.dueAt = claimed.due
 	b.unrecorded = b.unrecorded[:0]
 	b.leave(now, claimed.calls)
+	b.tempo.count(now, len(reports))
 	b.report(reports)
 	return nil
 }
@@ -186,6 +187,10 @@ func attemptOf(e ended) state.Attempt {
 // lockedWait is how long to leave rows that are due but locked by somebody else.
 const lockedWait = 100 * time.Millisecond
 
+// reservedWait is how long to leave rows that are due and can wait for another
+// day. What cannot comes with a wake-up.
+const reservedWait = 10 * time.Second
+
 // claims is what one turn claimed.
 type claims struct {
 	calls []*call
@@ -208,15 +213,19 @@ func (b *books) claim(ctx context.Context, tx state.Tx, now time.Time) (c claims
 	if c.due, err = tx.NextDue(ctx); err != nil {
 		return c, fmt.Errorf("find the next due event: %w", err)
 	}
-	if room > 0 && reached(now, c.due) {
+	switch {
+	case room == 0 || !reached(now, c.due):
+	case b.reserved(now).IsZero():
 		c.due = now.Add(lockedWait)
+	default:
+		c.due = now.Add(reservedWait)
 	}
 	return c, nil
 }
 
 // lease records the calls of up to room due events as in flight.
 func (b *books) lease(ctx context.Context, tx state.Tx, now time.Time, room int, c *claims) error {
-	rows, err := tx.Due(ctx, now, room)
+	rows, err := tx.Due(ctx, state.Due{Now: now, Limit: room, From: b.today(now), Before: b.reserved(now)})
 	if err != nil {
 		return fmt.Errorf("find due events: %w", err)
 	}

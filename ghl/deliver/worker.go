@@ -60,13 +60,18 @@ func newCall(m *state.Mapping) *call {
 			EventID:    string(m.ID),
 			DeliveryID: m.Call.DeliveryID,
 			Body:       m.Call.Body,
+
+			AppointmentID: m.AppointmentID,
+			Tried:         m.Call.Before == state.GHLUnknown,
+			Exists:        m.Call.Operation == state.Update || m.Call.Before == state.GHLPresent,
+			Known:         m.Known,
 		},
 	}
 }
 
 // encode builds the body of a new call. A repeated one has its own.
-func encode(op state.Operation, m *state.Mapping) []byte {
-	return ghl.Envelope(operationOf(op), string(m.ID), m.AppointmentID, m.Payload)
+func (b *books) encode(op state.Operation, m *state.Mapping) []byte {
+	return b.o.Encode(operationOf(op), string(m.ID), m.AppointmentID, m.Payload)
 }
 
 // work makes calls until the books are closed. After a stop it gives back those

@@ -23,7 +23,7 @@ func working(t *testing.T, rows ...*state.Mapping) (*rig, *sqlite.Store) {
 	r := &rig{t: t, path: mappingtest.Path(t), live: &live{}}
 	store := mappingtest.Store(t, r.path, rows...)
 	capture := pipeline.New(pipeline.Options{
-		Store: store, Rules: translator.New([]string{"onboarding"}, regexp.MustCompile("x")), Zone: time.UTC,
+		Store: store, Rules: translator.New([]string{"onboarding"}, regexp.MustCompile("x"), time.UTC), Zone: time.UTC,
 		Changed: func() {}, Log: slog.New(slog.DiscardHandler),
 	})
 	r.Server = New(Options{

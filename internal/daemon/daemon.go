@@ -157,7 +157,7 @@ func CaptureOptions(cfg config.Config, log *slog.Logger, store pipeline.Store, t
 
 // RulesOf are the translator's rules as configured.
 func RulesOf(cfg config.Config) *translator.Rules {
-	return translator.New(cfg.Sentra.EventTypes, cfg.Sentra.EchoPattern.Regexp())
+	return translator.New(cfg.Sentra.EventTypes, cfg.Sentra.EchoPattern.Regexp(), cfg.Sentra.Timezone.Location())
 }
 
 // SourceConfig is what package cdc needs of the configuration.

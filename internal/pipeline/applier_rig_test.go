@@ -100,7 +100,7 @@ func newApplierRig(t *testing.T) *applierRig {
 func (r *applierRig) applier(token string) *Applier {
 	return &Applier{
 		store: r.store, source: r.source, fuse: 5, log: slog.New(slog.DiscardHandler),
-		rules: translator.New([]string{"onboarding", "handover"}, regexp.MustCompile(translator.DefaultEcho)),
+		rules: translator.New([]string{"onboarding", "handover"}, regexp.MustCompile(translator.DefaultEcho), time.UTC),
 		now:   func() time.Time { return r.now }, changed: func() { r.woken++ },
 		canaries: make(chan string, 1), cp: state.Checkpoint{Capturer: token},
 	}

@@ -63,7 +63,7 @@ func (b *batch) want(ctx context.Context, base state.Change, in translator.Inten
 	case translator.Park:
 		base.Wanted, base.Parked = state.Present, in.Reason
 	case translator.Upsert:
-		base.Wanted, base.Payload, base.Hash = state.Present, in.Payload, in.Hash
+		base.Wanted, base.Payload, base.Hash, base.StartsAt = state.Present, in.Payload, in.Hash, in.StartsAt
 	}
 	if in.AppointmentID != "" && base.Wanted == state.Present {
 		free, err := b.free(ctx, in.AppointmentID, base.ID)

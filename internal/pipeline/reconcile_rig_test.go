@@ -55,7 +55,7 @@ func newRig(t *testing.T, change ...func(*Options)) *rig {
 			URL: r.db.URL, EventsTable: "public.calendar_events", ClientsTable: "public.clients",
 			Types: []string{"onboarding", "handover"}, Slot: r.db.Name, Publication: r.db.Name, Create: true,
 		},
-		Store: r.store, Rules: translator.New([]string{"onboarding", "handover"}, nil), Backfill: BackfillAll,
+		Store: r.store, Rules: translator.New([]string{"onboarding", "handover"}, nil, time.UTC), Backfill: BackfillAll,
 		Zone: time.UTC, Token: "token", Changed: func() {}, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
 	for _, c := range change {

@@ -10,15 +10,30 @@ import (
 )
 
 var (
-	dueSQL = "SELECT " + columnList + ` FROM ghl_sync_mappings
-		WHERE next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?`
+	// Each is one range of the index, read in its order.
+	soonSQL = "SELECT " + columnList + ` FROM ghl_sync_mappings
+		WHERE starts_at >= ? AND next_attempt_at <= ? ORDER BY starts_at, next_attempt_at LIMIT ?`
+	restSQL = "SELECT " + columnList + ` FROM ghl_sync_mappings
+		WHERE starts_at < ? AND next_attempt_at <= ? ORDER BY starts_at, next_attempt_at LIMIT ?`
+	urgentSQL = "SELECT " + columnList + ` FROM ghl_sync_mappings
+		WHERE next_attempt_at <= ? AND (starts_at >= ? AND starts_at < ? OR wanted = 'absent') ORDER BY starts_at, next_attempt_at LIMIT ?`
 	leasedSQL = "SELECT " + columnList + ` FROM ghl_sync_mappings
 		WHERE lease_until < ? ORDER BY lease_until LIMIT ?`
 )
 
 // Due implements state.DeliveryTx. With one writer no row is locked elsewhere.
-func (t *tx) Due(ctx context.Context, now time.Time, limit int) ([]*state.Mapping, error) {
-	return t.read(ctx, "read due mappings", dueSQL, now.UnixMicro(), limit)
+func (t *tx) Due(ctx context.Context, d state.Due) ([]*state.Mapping, error) {
+	const what = "read due mappings"
+	from := startOf(d.From)
+	if !d.Before.IsZero() {
+		return t.read(ctx, what, urgentSQL, d.Now.UnixMicro(), max(from, unknownStart+1), startOf(d.Before), d.Limit)
+	}
+	rows, err := t.read(ctx, what, soonSQL, from, d.Now.UnixMicro(), d.Limit)
+	if err != nil || len(rows) == d.Limit || d.From.IsZero() {
+		return rows, err
+	}
+	rest, err := t.read(ctx, what, restSQL, from, d.Now.UnixMicro(), d.Limit-len(rows))
+	return append(rows, rest...), err
 }
 
 // NextDue implements state.DeliveryTx.

@@ -173,7 +173,10 @@ func TestWhatIsNoFile(t *testing.T) {
 func TestOlderSchemaIsMigrated(t *testing.T) {
 	t.Parallel()
 	path := made(t)
-	raw(t, path, "DROP TABLE delivery_pause", "DELETE FROM goose_db_version WHERE version_id > 1")
+	raw(t, path, "DROP TABLE delivery_pause", "DROP INDEX ghl_sync_mappings_due",
+		"ALTER TABLE ghl_sync_mappings DROP COLUMN known", "ALTER TABLE ghl_sync_mappings DROP COLUMN starts_at",
+		"CREATE INDEX ghl_sync_mappings_due ON ghl_sync_mappings (next_attempt_at) WHERE next_attempt_at IS NOT NULL",
+		"DELETE FROM goose_db_version WHERE version_id > 1")
 	if _, err := sqlite.OpenReadOnly(t.Context(), path); err == nil || !strings.Contains(err.Error(), "start the daemon") {
 		t.Errorf("for reading: %v", err)
 	}

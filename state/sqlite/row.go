@@ -42,6 +42,16 @@ var columns = []column{
 	},
 	stamp("committed_at", func(m *state.Mapping) *time.Time { return &m.CommittedAt }),
 	integer("revision", func(m *state.Mapping) *int64 { return &m.Revision }),
+	{
+		name: "starts_at", // never NULL, so that one index orders all
+		get:  func(m *state.Mapping) driver.Value { return startOf(m.StartsAt) },
+		set: func(m *state.Mapping, v any) error {
+			if v == unknownStart {
+				return nil
+			}
+			return scanTime(&m.StartsAt, v)
+		},
+	},
 	text("ghl_state", func(m *state.Mapping) *state.Presence { return &m.GHL }),
 	null(text("ghl_hash", func(m *state.Mapping) *string { return &m.GHLHash })),
 	stamp("ghl_at", func(m *state.Mapping) *time.Time { return &m.GHLAt }),
@@ -63,6 +73,7 @@ var columns = []column{
 	ofCall(integer("call_tries", func(m *state.Mapping) *int { return &m.Call.Tries })),
 	ofCall(stamp("call_started_at", func(m *state.Mapping) *time.Time { return &m.Call.StartedAt })),
 	ofCall(stamp("call_settles_at", func(m *state.Mapping) *time.Time { return &m.Call.SettlesAt })),
+	bytes("known", func(m *state.Mapping) *[]byte { return &m.Known }),
 	bytes("payload", func(m *state.Mapping) *[]byte { return &m.Payload }),
 	ofCall(bytes("call_body", func(m *state.Mapping) *[]byte { return &m.Call.Body })),
 }
@@ -196,6 +207,17 @@ func ofCall(c column) column {
 func fromTime(t time.Time) driver.Value {
 	if t.IsZero() {
 		return nil
+	}
+	return t.UnixMicro()
+}
+
+// unknownStart stands for a start that is not known, before all that are. It is
+// the default of the column.
+const unknownStart int64 = -1 << 62
+
+func startOf(t time.Time) int64 {
+	if t.IsZero() {
+		return unknownStart
 	}
 	return t.UnixMicro()
 }

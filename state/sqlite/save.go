@@ -21,7 +21,7 @@ const plainRows = 8
 var plain, special = func() (plain, special []column) {
 	names := []string{
 		"sentra_event_id", "sync_status", "created_at", "updated_at", "event_type", "wanted", "payload_hash", "epoch",
-		"commit_lsn", "committed_at", "revision", "ghl_state", "next_attempt_at", "payload",
+		"commit_lsn", "committed_at", "revision", "starts_at", "ghl_state", "next_attempt_at", "payload",
 	}
 	for _, c := range columns {
 		if slices.Contains(names, c.name) {

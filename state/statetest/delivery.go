@@ -12,7 +12,48 @@ import (
 
 func (r *rig) due(now time.Time, limit int) []state.EventID {
 	r.Helper()
-	return ids(within(r, func(ctx context.Context, tx state.Tx) ([]*state.Mapping, error) { return tx.Due(ctx, now, limit) }))
+	return r.dueOf(state.Due{Now: now, Limit: limit})
+}
+
+func (r *rig) dueOf(d state.Due) []state.EventID {
+	r.Helper()
+	return ids(within(r, func(ctx context.Context, tx state.Tx) ([]*state.Mapping, error) { return tx.Due(ctx, d) }))
+}
+
+// testUrgency has the day begin at start.
+func testUrgency(r *rig) {
+	starting := func(id string, starts time.Time, next time.Time) *state.Mapping {
+		m := pending(id, next)
+		m.StartsAt = starts
+		return m
+	}
+	day := 24 * time.Hour
+	gone := retraction("gone", start)
+	gone.NextAttempt, gone.StartsAt = start, start.Add(20*day)
+	r.save(
+		starting("in a week", start.Add(7*day), ago(time.Hour)), starting("tonight", start.Add(day-time.Microsecond), start),
+		starting("at midnight", start, start), starting("tomorrow", start.Add(day), ago(time.Minute)),
+		starting("yesterday", ago(time.Hour), ago(time.Hour)), starting("last year", ago(365*day), start),
+		starting("who knows", time.Time{}, ago(time.Minute)), starting("who knows either", time.Time{}, ago(time.Hour)),
+		starting("not due", start, start.Add(time.Microsecond)), starting("before 1970", time.UnixMicro(-1).UTC(), start),
+		starting("1970", time.UnixMicro(0).UTC(), start), gone,
+	)
+	soon := []state.EventID{"at midnight", "tonight", "tomorrow", "in a week", "gone"}
+	all := r.dueOf(state.Due{Now: start, Limit: 20, From: start})
+	r.same("all", 11, len(all))
+	r.same("the soonest first", soon, all[:5])
+	position := func(id state.EventID) int { return slices.Index(all, id) }
+	if position("who knows either") > position("who knows") {
+		r.Errorf("the longest waiting are not first where no start is known: %v", all)
+	}
+	if position("last year") > position("yesterday") {
+		r.Errorf("the past is not in its order: %v", all)
+	}
+	r.same("some of the soonest", soon[:3], r.dueOf(state.Due{Now: start, Limit: 3, From: start}))
+	r.same("some of the rest too", all[:7], r.dueOf(state.Due{Now: start, Limit: 7, From: start}))
+	r.same("without a day", 11, len(r.dueOf(state.Due{Now: start, Limit: 20})))
+	r.same("what cannot wait", []state.EventID{"at midnight", "tonight", "gone"},
+		r.dueOf(state.Due{Now: start, Limit: 20, From: start, Before: start.Add(day)}))
 }
 
 func testDue(r *rig) {

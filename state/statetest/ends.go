@@ -22,7 +22,7 @@ var methods = map[string]func(ctx context.Context, tx state.Tx) error{
 	},
 	"save": func(ctx context.Context, tx state.Tx) error { return tx.Save(ctx, synced("b")) },
 	"due": func(ctx context.Context, tx state.Tx) error {
-		_, err := tx.Due(ctx, start, 1)
+		_, err := tx.Due(ctx, state.Due{Now: start, Limit: 1})
 		return err
 	},
 	"next due": func(ctx context.Context, tx state.Tx) error {

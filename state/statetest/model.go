@@ -2,7 +2,6 @@ package statetest
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -100,6 +99,7 @@ func (r *rig) compare(t *rapid.T, m model) {
 // compareWithin asks everything that can be asked within one.
 func (r *rig) compareWithin(t *rapid.T, tx state.Tx, m model) {
 	f, at := filter(t), some(t, "now")
+	d := state.Due{Now: at, Limit: len(modelIDs), From: moment(t, "from"), Before: moment(t, "before")}
 	ask := func(what string, want []*state.Mapping, question func() ([]*state.Mapping, error)) {
 		got, err := question()
 		if err != nil {
@@ -110,8 +110,8 @@ func (r *rig) compareWithin(t *rapid.T, tx state.Tx, m model) {
 	ctx, all := r.Context(), len(modelIDs)
 	ask("page", m.where(func(row *state.Mapping) bool { return selects(f, row) }),
 		func() ([]*state.Mapping, error) { return tx.Page(ctx, f, "", all) })
-	ask("due", m.due(at), func() ([]*state.Mapping, error) { return byTime(ctx, tx.Due, at, all) })
-	ask("leased", m.leased(at), func() ([]*state.Mapping, error) { return byTime(ctx, tx.Leased, at, all) })
+	ask("due", m.due(d), func() ([]*state.Mapping, error) { return byID(tx.Due(ctx, d)) })
+	ask("leased", m.leased(at), func() ([]*state.Mapping, error) { return byID(tx.Leased(ctx, at, all)) })
 	next, err := tx.NextDue(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -124,16 +124,19 @@ func (r *rig) compareWithin(t *rapid.T, tx state.Tx, m model) {
 	r.same("fusible", len(m.where(func(row *state.Mapping) bool { return fusible(row, at) })), n)
 }
 
-// byTime puts rows of one time, whose order is not promised, in that of their
-// ids. The order by time is testDue's.
-func byTime(ctx context.Context, ask func(context.Context, time.Time, int) ([]*state.Mapping, error), at time.Time, limit int) ([]*state.Mapping, error) {
-	rows, err := ask(ctx, at, limit)
+// byID puts rows in the order of their ids: that of rows of one time is not
+// promised. The order by time is testDue's.
+func byID(rows []*state.Mapping, err error) ([]*state.Mapping, error) {
 	slices.SortFunc(rows, func(a, b *state.Mapping) int { return cmp.Compare(a.ID, b.ID) })
 	return rows, err
 }
 
-func (m model) due(now time.Time) []*state.Mapping {
-	return m.where(func(row *state.Mapping) bool { return !row.NextAttempt.IsZero() && !row.NextAttempt.After(now) })
+func (m model) due(d state.Due) []*state.Mapping {
+	return m.where(func(row *state.Mapping) bool {
+		today := !row.StartsAt.IsZero() && !row.StartsAt.Before(d.From) && row.StartsAt.Before(d.Before)
+		urgent := d.Before.IsZero() || row.Wanted == state.Absent || today
+		return !row.NextAttempt.IsZero() && !row.NextAttempt.After(d.Now) && urgent
+	})
 }
 
 func (m model) leased(before time.Time) []*state.Mapping {

@@ -67,6 +67,7 @@ func mapping(t *rapid.T, id state.EventID) *state.Mapping {
 		EventType: text(t, "type"), Wanted: oneOf(t, "wanted", state.Present, state.Absent), Payload: body(t, "payload"), Hash: text(t, "hash"),
 		Version:     version(t, "version"),
 		CommittedAt: moment(t, "committed"), Revision: rapid.Int64Range(0, 1<<40).Draw(t, "revision"),
+		StartsAt: moment(t, "starts"), Known: body(t, "known"),
 		GHL: oneOf(t, "ghl", state.GHLAbsent, state.GHLUnknown, state.GHLPresent), GHLHash: text(t, "ghl hash"), GHLAt: moment(t, "ghl at"),
 		Assumed:  rapid.Bool().Draw(t, "assumed"),
 		Attempts: rapid.IntRange(0, 1<<30).Draw(t, "attempts"), NextAttempt: moment(t, "next"),
@@ -117,6 +118,7 @@ func testEveryField(r *rig) {
 	m.LastAttempt, m.SyncError, m.Payload, m.Hash = start, "HTTP_5XX", []byte("{}"), "h2"
 	m.Assumed, m.Attempts, m.LeaseOwner, m.LeaseUntil = true, 3, "me", start.Add(time.Minute)
 	m.Parked, m.Hold, m.UnsettledUntil = "REJECTED", state.Released, start.Add(time.Hour)
+	m.StartsAt, m.Known = start.Add(2*time.Hour), []byte("{  }")
 	m.Call = &state.Call{
 		Operation: state.Update, State: state.Unknown, DeliveryID: "d1", Body: []byte("{ }"), Hash: "h0", Revision: 7,
 		Before: state.GHLUnknown, Tries: 2, StartedAt: ago(time.Minute), SettlesAt: start.Add(time.Minute),

@@ -40,6 +40,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Open) {
 		"lists are paged in the order of ids":   testPaging,
 		"every filter":                          testFilters,
 		"due":                                   testDue,
+		"urgency":                               testUrgency,
 		"leased":                                testLeased,
 		"attempts":                              testAttempts,
 		"last attempt":                          testLastAttempt,
