@@ -143,6 +143,12 @@ func deliveryLine(d admin.Delivery) string {
 		parts[0] = "paused (" + d.PauseReason + ")"
 	}
 	parts = append(parts, "breaker "+d.Breaker, fmt.Sprintf("%d in flight", d.InFlight))
+	if d.BacklogDoneAt != nil {
+		parts = append(parts, fmt.Sprintf("%.3g/s, backlog done %s", d.PerSecond, moment(d.BacklogDoneAt)))
+	}
+	if q := d.Quota; q != nil && q.DailyRemaining >= 0 {
+		parts = append(parts, fmt.Sprintf("GHL takes %d more requests today", q.DailyRemaining))
+	}
 	if d.NextProbe != nil {
 		parts = append(parts, "next probe "+moment(d.NextProbe))
 	}

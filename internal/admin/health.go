@@ -154,6 +154,8 @@ func deliveryReasons(d Delivery) []string {
 		why = append(why, "delivery is paused: "+detail(d.PauseReason))
 	case d.Breaker != "closed" && d.Breaker != BreakerUnknown:
 		why = append(why, "GHL is not reachable: "+detail("it is probed until it is"))
+	case d.Quota != nil && d.Quota.Reserved:
+		why = append(why, "GHL takes few more requests today: deletions and events of today go first, the rest waits")
 	}
 	return why
 }

@@ -66,6 +66,12 @@ func TestJudge(t *testing.T) {
 		"state cannot be written": {
 			func(f *Facts) { f.Status.Delivery.StoreFailing = true }, Down, []string{"the state cannot be written"},
 		},
+		"a day's requests nearly used up": {
+			func(f *Facts) {
+				f.Status.Delivery.Quota = &Quota{DailyMax: 200_000, DailyRemaining: 9_000, Reserved: true}
+			}, Degraded,
+			[]string{"GHL takes few more requests today: deletions and events of today go first, the rest waits"},
+		},
 		"one failed": {
 			func(f *Facts) { f.Status.Mappings.Failed = 1 }, Degraded,
 			[]string{"1 event has failed: see 'ghlsync mappings list --status failed'"},

@@ -65,6 +65,7 @@ func (s *Service) Status(ctx context.Context) (Status, error) {
 	if err := s.readState(ctx, &f.Status); err != nil {
 		f.StateError = err.Error()
 	}
+	f.Status.Delivery.foresee(f.Status.At, f.Status.Mappings)
 	f.SlotError = s.readSlot(ctx, &f.Status)
 	f.Warnings = capture.Watch.Warnings
 	capture.Watch.tell(&f.Status)

@@ -100,8 +100,42 @@ type Delivery struct {
 	ThrottledUntil  *time.Time `json:"throttled_until,omitempty"`
 	LastSyncAttempt *time.Time `json:"last_sync_attempt"`
 	InFlight        int        `json:"in_flight"`
+	// Tokens is how many calls may leave at once; null: no limit, or not known.
+	// PerSecond is how many calls ended in a second, of the last minute.
+	Tokens    *float64 `json:"tokens"`
+	PerSecond float64  `json:"per_second"`
+	// BacklogDoneAt is when what is pending will have been sent at that pace; null
+	// where nothing is, or nothing is being sent.
+	BacklogDoneAt *time.Time `json:"backlog_done_at"`
+	// Quota is what GHL said last about its limits; null if nothing.
+	Quota *Quota `json:"quota"`
 	// StoreFailing: the ends of calls cannot be recorded.
 	StoreFailing bool `json:"store_failing,omitempty"`
+}
+
+// Quota is how many requests GHL takes, by the headers of its answers. What they
+// did not say is -1.
+type Quota struct {
+	At             time.Time `json:"at"`
+	Max            int       `json:"max"`
+	Remaining      int       `json:"remaining"`
+	IntervalMS     int64     `json:"interval_ms"`
+	DailyMax       int       `json:"daily_max"`
+	DailyRemaining int       `json:"daily_remaining"`
+	// Reserved: the day's rest is kept for deletions and for events of today.
+	Reserved bool `json:"reserved"`
+}
+
+// foresee reckons when the backlog will be done.
+func (d *Delivery) foresee(now time.Time, c state.Counts) {
+	backlog := c.Pending - c.Held
+	if backlog <= 0 || d.PerSecond <= 0 || d.Paused || !d.Enabled {
+		return
+	}
+	const far = 100 * 365 * 24 * 3600 // seconds; what takes longer nobody waits for
+	seconds := min(float64(backlog)/d.PerSecond, far)
+	at := now.Add(time.Duration(seconds * float64(time.Second))).Truncate(time.Second)
+	d.BacklogDoneAt = &at
 }
 
 // PausedByOperator is Delivery.PauseReason where an operator paused delivery.

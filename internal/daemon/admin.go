@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"ghlsync/internal/admin"
@@ -57,11 +58,22 @@ func (l live) Capture() admin.Capture {
 
 func (l live) Delivery() admin.Delivery {
 	s := l.d.deliverer.Status()
-	return admin.Delivery{
+	d := admin.Delivery{
 		Enabled: s.Enabled, Paused: s.Paused, PauseReason: s.PauseReason, Detail: s.Detail,
 		Breaker: s.Breaker, NextProbe: known(s.NextProbe), ThrottledUntil: known(s.ThrottledUntil),
-		InFlight: s.InFlight, StoreFailing: s.StoreFailing,
+		InFlight: s.InFlight, StoreFailing: s.StoreFailing, PerSecond: s.PerSecond,
 	}
+	if !math.IsInf(s.Tokens, 1) {
+		d.Tokens = &s.Tokens
+	}
+	if !s.QuotaAt.IsZero() {
+		q := s.Quota
+		d.Quota = &admin.Quota{
+			At: s.QuotaAt, Max: q.Max, Remaining: q.Remaining, IntervalMS: q.Interval.Milliseconds(),
+			DailyMax: q.DailyMax, DailyRemaining: q.DailyRemaining, Reserved: s.Reserved,
+		}
+	}
+	return d
 }
 
 // known is nil for a time that is not set.
