@@ -16,37 +16,60 @@ import (
 // row, in any order.
 type machine struct {
 	*rig
-	t      *rapid.T
+	t      chooser
 	book   *book
 	flight *sent
 	last   state.Change // to be merged again
 }
 
-func newMachine(t *rapid.T, dedup bool) *machine {
+// chooser decides what is left open: at random, or one after the other.
+type chooser interface {
+	fataler
+	// pick is one of several.
+	pick(label string, of ...string) string
+	// between is a number, both ends included.
+	between(label string, least, most int) int
+	// Skip is for an action that cannot happen now.
+	Skip(why ...any)
+}
+
+// random leaves it to rapid.
+type random struct{ *rapid.T }
+
+func (r random) pick(label string, of ...string) string {
+	return rapid.SampledFrom(of).Draw(r.T, label)
+}
+
+func (r random) between(label string, least, most int) int {
+	return rapid.IntRange(least, most).Draw(r.T, label)
+}
+
+func newMachine(t chooser, dedup bool) *machine {
 	return &machine{rig: newRig(t), t: t, book: newBook(dedup)}
 }
 
-func (k *machine) actions() map[string]func(*rapid.T) {
-	actions := map[string]func(*rapid.T){
-		"":                  func(*rapid.T) { k.check() },
-		"upsert":            func(*rapid.T) { k.change(present(k.content())) },
-		"retract":           func(*rapid.T) { k.change(state.Change{Wanted: state.Absent}) },
-		"cannot translate":  func(*rapid.T) { k.change(untranslatable("client_missing")) },
-		"snapshot shows":    func(*rapid.T) { k.change(snapshot(present(k.content()))) },
-		"snapshot does not": func(*rapid.T) { k.change(snapshot(state.Change{Wanted: state.Absent})) },
-		"merge again":       func(*rapid.T) { k.again() },
-		"stale change":      func(*rapid.T) { k.stale() },
-		"time passes":       func(t *rapid.T) { k.wait(time.Duration(rapid.IntRange(1, 90).Draw(t, "seconds")) * time.Second) },
-		"begin":             func(*rapid.T) { k.begin() },
-		"end":               func(*rapid.T) { k.end() },
-		"crash":             func(*rapid.T) { k.crash() },
-		"callback":          func(*rapid.T) { k.callback() },
-		"retry":             func(*rapid.T) { k.known(func() { k.m.Retry(k.now) }) },
-		"hold":              func(*rapid.T) { k.known(func() { state.HoldRetraction(k.m, k.now) }) },
-		"release":           func(*rapid.T) { k.known(func() { k.m.Release(k.now) }) },
-		"drop":              func(*rapid.T) { k.known(func() { k.m.Drop(k.now) }) },
+// actions are what can happen, one after the other. A crash stands also for a
+// lease that was lost: whoever lost it cannot record the end of its call.
+func actions(dedup bool) map[string]func(*machine) {
+	actions := map[string]func(*machine){
+		"upsert":            func(k *machine) { k.change(present(k.content())) },
+		"retract":           func(k *machine) { k.change(state.Change{Wanted: state.Absent}) },
+		"cannot translate":  func(k *machine) { k.change(untranslatable("client_missing")) },
+		"snapshot shows":    func(k *machine) { k.change(snapshot(present(k.content()))) },
+		"snapshot does not": func(k *machine) { k.change(snapshot(state.Change{Wanted: state.Absent})) },
+		"merge again":       (*machine).again,
+		"stale change":      (*machine).stale,
+		"time passes":       func(k *machine) { k.wait(time.Duration(k.t.between("seconds", 1, 90)) * time.Second) },
+		"begin":             (*machine).begin,
+		"end":               (*machine).end,
+		"crash":             (*machine).crash,
+		"callback":          (*machine).callback,
+		"retry":             func(k *machine) { k.known(func() { k.m.Retry(k.now) }) },
+		"hold":              func(k *machine) { k.known(func() { state.HoldRetraction(k.m, k.now) }) },
+		"release":           func(k *machine) { k.known(func() { k.m.Release(k.now) }) },
+		"drop":              func(k *machine) { k.known(func() { k.m.Drop(k.now) }) },
 	}
-	if !k.book.dedup {
+	if !dedup {
 		// A callback proves one create, not that a repetition of it is not to come.
 		delete(actions, "callback")
 	}
@@ -54,7 +77,7 @@ func (k *machine) actions() map[string]func(*rapid.T) {
 }
 
 func (k *machine) content() string {
-	return rapid.SampledFrom([]string{"a", "b"}).Draw(k.t, "content")
+	return k.t.pick("content", "a", "b")
 }
 
 func (k *machine) change(c state.Change) {
@@ -125,7 +148,7 @@ func (k *machine) end() {
 	k.pass(time.Millisecond)
 	c := *k.flight
 	k.flight = nil
-	ending := rapid.SampledFrom([]string{"answered", "lost", "refused", "may have acted", "impossible", "suspended"}).Draw(k.t, "ending")
+	ending := k.t.pick("ending", "answered", "lost", "refused", "may have acted", "impossible", "suspended")
 	if ending == "impossible" && (c.op == state.Delete || k.book.dedup && k.book.acted[c.id]) {
 		ending = "answered" // a receiver that knows the id repeats its answer
 	}
@@ -150,7 +173,7 @@ func (k *machine) end() {
 }
 
 func (k *machine) answeredID(c sent) string {
-	if c.op == state.Create && rapid.Bool().Draw(k.t, "answer has an id") {
+	if c.op == state.Create && k.t.pick("answer", "with an id", "without an id") == "with an id" {
 		return fmt.Sprintf("ghl_%d", k.book.made)
 	}
 	return ""
@@ -169,12 +192,12 @@ func (k *machine) finish(r state.Result) {
 
 // perhaps lets GHL act on the call now, within the time it has, or never.
 func (k *machine) perhaps(c sent, until time.Time) {
-	switch rapid.SampledFrom([]string{"never", "now", "later"}).Draw(k.t, "GHL acts") {
+	switch k.t.pick("GHL acts", "never", "now", "later") {
 	case "now":
 		k.book.act(c)
 	case "later":
 		if left := until.Sub(k.now); left > time.Second {
-			wait := time.Duration(rapid.IntRange(0, int(left/time.Second)-1).Draw(k.t, "later by")) * time.Second
+			wait := time.Duration(k.t.between("later by", 0, int(left/time.Second)-1)) * time.Second
 			k.book.delayed = append(k.book.delayed, delayed{at: k.now.Add(wait), call: c})
 		}
 	}
@@ -261,8 +284,12 @@ func TestEverythingThatCanHappenToAnEvent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
-				k := newMachine(t, dedup)
-				t.Repeat(k.actions())
+				k := newMachine(random{t}, dedup)
+				steps := map[string]func(*rapid.T){"": func(*rapid.T) { k.check() }}
+				for name, do := range actions(dedup) {
+					steps[name] = func(*rapid.T) { do(k) }
+				}
+				t.Repeat(steps)
 				k.quiesce()
 			})
 		})
