@@ -31,7 +31,7 @@ func classify(op Operation, a Answer, now time.Time) Result {
 	case a.Status >= 400 && a.Status < 500:
 		classifyRefusal(&res, op, decodeAnswer(a.Body, a.Cut))
 	case a.Status >= 500 && a.Status < 600:
-		res.Outcome, res.Code = Retry, codeOfStatus(a.Status)
+		res.Outcome, res.Code = Retry, CodeOfStatus(a.Status)
 		res.MaybeActed = a.Status != http.StatusServiceUnavailable
 	default:
 		res.Outcome, res.Code, res.MaybeActed = Unknown, CodeMalformed, true
@@ -61,11 +61,11 @@ func classifyRefusal(res *Result, op Operation, a answer) {
 	case http.StatusGone:
 		res.Outcome, res.Code = Paused, CodeHookGone
 	case http.StatusRequestTimeout:
-		res.Outcome, res.Code, res.MaybeActed = Retry, codeOfStatus(res.HTTPStatus), true
+		res.Outcome, res.Code, res.MaybeActed = Retry, CodeOfStatus(res.HTTPStatus), true
 	case http.StatusTooEarly, http.StatusTooManyRequests:
-		res.Outcome, res.Code = Retry, codeOfStatus(res.HTTPStatus)
+		res.Outcome, res.Code = Retry, CodeOfStatus(res.HTTPStatus)
 	default:
-		classifyFailure(res, op, safeCode(a.errorCode, codeOfStatus(res.HTTPStatus)))
+		classifyFailure(res, op, safeCode(a.errorCode, CodeOfStatus(res.HTTPStatus)))
 	}
 }
 

@@ -64,7 +64,7 @@ var explanations = map[string]string{
 	CodeTLS:                 "The TLS handshake failed; nothing was sent. It is tried again. Check this machine's clock, its CA certificates and a proxy that re-signs.",
 	CodeTimeout:             "No complete answer came within GHL_TIMEOUT; GHL may have acted.",
 	CodeInterrupted:         "The daemon ended the call, mostly because it was stopped. If the request had left, GHL may have acted.",
-	CodeMalformed:           "What came back is no HTTP answer; GHL may have acted. Check what listens at GHL_WEBHOOK_URL, or GHL_API_URL.",
+	CodeMalformed:           "What came back cannot be an answer of GHL's; GHL may have acted. Check what listens at GHL_WEBHOOK_URL, or GHL_API_URL.",
 	CodeUnauthorized:        "The webhook answered 401: something in front of it wants credentials. Delivery pauses; check GHL_WEBHOOK_URL.",
 	CodeForbidden:           "The webhook answered 403: GHL or a firewall in between does not let us in. Delivery pauses; check GHL_WEBHOOK_URL.",
 	CodeHookNotFound:        "The webhook answered 404: there is no such hook. Delivery pauses; copy the URL from the workflow's inbound webhook trigger into GHL_WEBHOOK_URL.",
@@ -126,7 +126,8 @@ func explainStatus(status int) string {
 
 const statusPrefix = "HTTP_"
 
-func codeOfStatus(status int) string { return statusPrefix + strconv.Itoa(status) }
+// CodeOfStatus is the code of a refusing status that has none of its own: HTTP_422.
+func CodeOfStatus(status int) string { return statusPrefix + strconv.Itoa(status) }
 
 func statusOfCode(code string) (int, bool) {
 	digits, ok := strings.CutPrefix(code, statusPrefix)

@@ -85,7 +85,7 @@ func (w *Webhook) Send(ctx context.Context, r Request) Result {
 }
 
 func (w *Webhook) send(ctx context.Context, r Request) Result {
-	if len(r.Body) == 0 || !usableHeader(r.DeliveryID) {
+	if len(r.Body) == 0 || !UsableHeader(r.DeliveryID, maxDeliveryIDBytes) {
 		return Result{Outcome: Permanent, Code: CodeInvalidRequest}
 	}
 	call, cancel := context.WithTimeout(ctx, w.timeout)
@@ -122,9 +122,13 @@ func (w *Webhook) newRequest(r Request) *http.Request {
 	return req
 }
 
-// usableHeader tells whether s can travel as a header value: visible ASCII.
-func usableHeader(s string) bool {
-	if s == "" || len(s) > 128 {
+// maxDeliveryIDBytes bounds a delivery id.
+const maxDeliveryIDBytes = 128
+
+// UsableHeader tells whether s can travel as a header value of at most so many
+// bytes: visible ASCII.
+func UsableHeader(s string, most int) bool {
+	if s == "" || len(s) > most {
 		return false
 	}
 	for i := range len(s) {
