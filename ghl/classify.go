@@ -7,17 +7,6 @@ import (
 	"time"
 )
 
-// reply is a webhook's complete answer, or its status and what could be read
-// where the status alone decides.
-type reply struct {
-	status     int
-	body       []byte
-	cut        bool   // body ends at the size limit
-	retryAfter string // the Retry-After header
-	remaining  string // the X-RateLimit-Remaining header
-	interval   string // the X-RateLimit-Interval-Milliseconds header
-}
-
 // classify turns an answer into a result. It is the one place where GHL's
 // answers get their meaning:
 //
@@ -29,21 +18,21 @@ type reply struct {
 //	425 429 503               Retry, GHL did not take it
 //	other 4xx                 Permanent (or NotFound, where the body says so)
 //	anything else             Unknown
-func classify(op Operation, r reply, now time.Time) Result {
+func classify(op Operation, a Answer, now time.Time) Result {
 	res := Result{
-		HTTPStatus: r.status,
-		RetryAfter: max(parseRetryAfter(r.retryAfter, now), parseRateLimit(r.remaining, r.interval)),
+		HTTPStatus: a.Status,
+		RetryAfter: a.Wait(now),
 	}
 	switch {
-	case r.status >= 200 && r.status < 300:
-		classifySuccess(&res, op, decodeAnswer(r.body, r.cut))
-	case r.status >= 300 && r.status < 400:
+	case a.Status >= 200 && a.Status < 300:
+		classifySuccess(&res, op, decodeAnswer(a.Body, a.Cut))
+	case a.Status >= 300 && a.Status < 400:
 		res.Outcome, res.Code = Paused, CodeRedirect
-	case r.status >= 400 && r.status < 500:
-		classifyRefusal(&res, op, decodeAnswer(r.body, r.cut))
-	case r.status >= 500 && r.status < 600:
-		res.Outcome, res.Code = Retry, codeOfStatus(r.status)
-		res.MaybeActed = r.status != http.StatusServiceUnavailable
+	case a.Status >= 400 && a.Status < 500:
+		classifyRefusal(&res, op, decodeAnswer(a.Body, a.Cut))
+	case a.Status >= 500 && a.Status < 600:
+		res.Outcome, res.Code = Retry, CodeOfStatus(a.Status)
+		res.MaybeActed = a.Status != http.StatusServiceUnavailable
 	default:
 		res.Outcome, res.Code, res.MaybeActed = Unknown, CodeMalformed, true
 	}
@@ -72,11 +61,11 @@ func classifyRefusal(res *Result, op Operation, a answer) {
 	case http.StatusGone:
 		res.Outcome, res.Code = Paused, CodeHookGone
 	case http.StatusRequestTimeout:
-		res.Outcome, res.Code, res.MaybeActed = Retry, codeOfStatus(res.HTTPStatus), true
+		res.Outcome, res.Code, res.MaybeActed = Retry, CodeOfStatus(res.HTTPStatus), true
 	case http.StatusTooEarly, http.StatusTooManyRequests:
-		res.Outcome, res.Code = Retry, codeOfStatus(res.HTTPStatus)
+		res.Outcome, res.Code = Retry, CodeOfStatus(res.HTTPStatus)
 	default:
-		classifyFailure(res, op, safeCode(a.errorCode, codeOfStatus(res.HTTPStatus)))
+		classifyFailure(res, op, safeCode(a.errorCode, CodeOfStatus(res.HTTPStatus)))
 	}
 }
 

@@ -1,6 +1,7 @@
 package ghl
 
 import (
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -92,7 +93,7 @@ func TestClassify(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test.want.HTTPStatus = test.status
-			got := classify(test.op, reply{status: test.status, body: []byte(test.body)}, noon)
+			got := classify(test.op, Answer{Status: test.status, Body: []byte(test.body)}, noon)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
@@ -109,7 +110,7 @@ func TestClassifyCutAnswer(t *testing.T) {
 		`{"trace":"` + long:                Delivered,
 		`{"trace":[1,2,{"success":false},`: Delivered,
 	} {
-		if got := classify(Created, reply{status: 200, body: []byte(body), cut: true}, noon); got.Outcome != want {
+		if got := classify(Created, Answer{Status: 200, Body: []byte(body), Cut: true}, noon); got.Outcome != want {
 			t.Errorf("%.40s…: %+v, want %s", body, got, want)
 		}
 	}
@@ -151,6 +152,8 @@ func TestExplainKnowsEveryCode(t *testing.T) {
 		CodeConnectionRefused, CodeConnectionFailed, CodeConnectionLost, CodeConnectTimeout, CodeNoRoute, CodeDNS, CodeTLS,
 		CodeTimeout, CodeInterrupted, CodeMalformed, CodeUnauthorized, CodeForbidden, CodeHookNotFound, CodeHookGone,
 		CodeRedirect, CodeWorkflowInactive, CodeInvalidRequest, CodeGHLError, CodeAppointmentNotFound, CodeNotFound, CodeOutcomeUnknown,
+		CodeAPIUnauthorized, CodeAPIForbidden, CodeAPINotFound, CodeAppointmentIDUnknown, CodeCalendarInactive, CodeCalendarNotFound,
+		CodeContactNotFound, CodeInvalidTime, CodeNoCalendar, CodeRateWait, CodeSlotTaken, CodeUserNotInCalendar,
 	} {
 		if explanations[code] == "" || Explain(code) != explanations[code] {
 			t.Errorf("%s has no sentence", code)
@@ -161,7 +164,7 @@ func TestExplainKnowsEveryCode(t *testing.T) {
 	}
 	for code, want := range map[string]string{
 		"HTTP_503": "did not take the call", "HTTP_500": "may have acted", "HTTP_408": "may have acted", "HTTP_429": "GHL_RATE",
-		"HTTP_422": "will not take this call", "HTTP_599": "may have acted", "HTTP_x": "relay", "SLOT_TAKEN": "relay", "": "",
+		"HTTP_422": "will not take this call", "HTTP_599": "may have acted", "HTTP_x": "relay", "ROOM_TAKEN": "relay", "": "",
 	} {
 		if got := Explain(code); !strings.Contains(got, want) || (code == "") != (got == "") {
 			t.Errorf("%q: %q, want %q in it", code, got, want)
@@ -183,7 +186,7 @@ func FuzzClassify(f *testing.F) {
 	code := regexp.MustCompile(`\A[A-Z][A-Z0-9_]{0,63}\z`)
 	f.Fuzz(func(t *testing.T, status int, body []byte, retryAfter string, cut bool) {
 		for _, op := range []Operation{Created, Updated, Deleted} {
-			res := classify(op, reply{status: status, body: body, cut: cut, retryAfter: retryAfter}, noon)
+			res := classify(op, Answer{Status: status, Body: body, Cut: cut, Header: http.Header{"Retry-After": {retryAfter}}}, noon)
 			if res.Code != "" && !code.MatchString(res.Code) {
 				t.Errorf("code %q", res.Code)
 			}

@@ -35,34 +35,60 @@ const (
 	CodeAppointmentNotFound = "APPOINTMENT_NOT_FOUND"
 	CodeNotFound            = "NOT_FOUND"
 
+	// What the calendar API adds.
+	CodeAPIUnauthorized      = "API_UNAUTHORIZED"
+	CodeAPIForbidden         = "API_FORBIDDEN"
+	CodeAPINotFound          = "API_NOT_FOUND"
+	CodeAppointmentIDUnknown = "APPOINTMENT_ID_UNKNOWN"
+	CodeCalendarInactive     = "CALENDAR_INACTIVE"
+	CodeCalendarNotFound     = "CALENDAR_NOT_FOUND"
+	CodeContactNotFound      = "CONTACT_NOT_FOUND"
+	CodeInvalidTime          = "INVALID_TIME"
+	CodeNoCalendar           = "NO_CALENDAR"
+	CodeRateWait             = "RATE_WAIT"
+	CodeSlotTaken            = "SLOT_TAKEN"
+	CodeUserNotInCalendar    = "USER_NOT_IN_CALENDAR"
+
 	// CodeOutcomeUnknown is for the caller that gives up on resolving an Unknown.
 	CodeOutcomeUnknown = "OUTCOME_UNKNOWN"
 )
 
 // explanations is the table of codes, in the words of an operator's next step.
 var explanations = map[string]string{
-	CodeConnectionRefused:   "Nothing listens at the webhook's address, or a firewall refuses the connection; nothing was sent. It is tried again.",
-	CodeConnectionFailed:    "No connection to the webhook's host or to the proxy in between could be made; nothing was sent. It is tried again.",
+	CodeConnectionRefused:   "Nothing listens at GHL's address, or a firewall refuses the connection; nothing was sent. It is tried again.",
+	CodeConnectionFailed:    "No connection to GHL's host or to the proxy in between could be made; nothing was sent. It is tried again.",
 	CodeConnectionLost:      "The connection broke before the whole answer was read; GHL may have acted.",
 	CodeConnectTimeout:      "No connection was made in time; nothing was sent. It is tried again. Check firewall and proxy.",
-	CodeNoRoute:             "The network has no route to the webhook's host; nothing was sent. It is tried again.",
-	CodeDNS:                 "The webhook's host name could not be resolved; nothing was sent. It is tried again. Check the name and this machine's resolver.",
+	CodeNoRoute:             "The network has no route to GHL's host; nothing was sent. It is tried again.",
+	CodeDNS:                 "GHL's host name could not be resolved; nothing was sent. It is tried again. Check the name and this machine's resolver.",
 	CodeTLS:                 "The TLS handshake failed; nothing was sent. It is tried again. Check this machine's clock, its CA certificates and a proxy that re-signs.",
 	CodeTimeout:             "No complete answer came within GHL_TIMEOUT; GHL may have acted.",
 	CodeInterrupted:         "The daemon ended the call, mostly because it was stopped. If the request had left, GHL may have acted.",
-	CodeMalformed:           "What came back is no HTTP answer; GHL may have acted. Check what listens at the webhook's address.",
+	CodeMalformed:           "What came back cannot be an answer of GHL's; GHL may have acted. Check what listens at GHL_WEBHOOK_URL, or GHL_API_URL.",
 	CodeUnauthorized:        "The webhook answered 401: something in front of it wants credentials. Delivery pauses; check GHL_WEBHOOK_URL.",
 	CodeForbidden:           "The webhook answered 403: GHL or a firewall in between does not let us in. Delivery pauses; check GHL_WEBHOOK_URL.",
 	CodeHookNotFound:        "The webhook answered 404: there is no such hook. Delivery pauses; copy the URL from the workflow's inbound webhook trigger into GHL_WEBHOOK_URL.",
 	CodeHookGone:            "The webhook answered 410: the hook was removed. Delivery pauses; make a new trigger and set GHL_WEBHOOK_URL.",
-	CodeRedirect:            "The webhook answered with a redirect, which is never followed. Delivery pauses; set GHL_WEBHOOK_URL to the final address.",
+	CodeRedirect:            "GHL's address answered with a redirect, which is never followed. Delivery pauses; set GHL_WEBHOOK_URL, or GHL_API_URL, to the final address.",
 	CodeWorkflowInactive:    "GHL took the call as a test: the workflow is a draft or the URL is not a live trigger's. Delivery pauses; publish the workflow.",
 	CodeInvalidRequest:      "The call was not made because its body or delivery id is empty or unusable; this is a defect of ours, please report it.",
 	CodeGHLError:            "GHL reported a failure without a usable error code. See the workflow's execution log in GHL, then retry the event.",
 	CodeAppointmentNotFound: "GHL has no such appointment. A delete is done with it, an update becomes a create.",
 	CodeNotFound:            "GHL has no such appointment. A delete is done with it, an update becomes a create.",
 	CodeOutcomeUnknown:      "Whether GHL acted could not be found out. Look for the appointment in GHL, then retry the event.",
-	"CONTACT_NOT_FOUND":     "GHL has no contact with the client's e-mail or phone. Create the contact in GHL, then retry the event.",
+
+	CodeAPIUnauthorized:      "GHL's API answered 401: it does not know the token. Delivery pauses; set GHL_API_TOKEN to a valid Private Integration Token of the location.",
+	CodeAPIForbidden:         "GHL's API answered 403: the token lacks a scope or belongs to another location. Delivery pauses; check its scopes, GHL_API_TOKEN and GHL_LOCATION_ID.",
+	CodeAPINotFound:          "What answered knows no such call, so it is not GHL's API. Delivery pauses; check GHL_API_URL and a proxy in between.",
+	CodeAppointmentIDUnknown: "GHL is taken to have the appointment, but its id is not known and no appointment around the event's time names the event. Run 'ghlsync reconcile --adopt-by-time', then retry the event.",
+	CodeCalendarInactive:     "The calendar is switched off in GHL. Activate it, then retry the event.",
+	CodeCalendarNotFound:     "GHL has no such calendar in the location. Check GHL_ONBOARDING_CALENDAR_ID, GHL_HANDOVER_CALENDAR_ID and GHL_LOCATION_ID, then retry the event.",
+	CodeContactNotFound:      "GHL has no contact with the client's e-mail or phone. Create the contact in GHL, then retry the event.",
+	CodeInvalidTime:          "The event's date or time cannot be used. Correct it in Sentra; the change is sent by itself.",
+	CodeNoCalendar:           "No calendar is set for events of this type. Set one, or leave the type out of SENTRA_EVENT_TYPES.",
+	CodeRateWait:             "The event takes several requests, and GHL_RATE did not let all of them leave within GHL_TIMEOUT. It is tried again; nothing was changed meanwhile.",
+	CodeSlotTaken:            "GHL says that the time is taken or outside the calendar's hours. Free it in GHL, move the event in Sentra, or set GHL_IGNORE_FREE_SLOT=true, then retry the event.",
+	CodeUserNotInCalendar:    "The user is not in the calendar's team. Add them in GHL or change GHL_ASSIGNED_USER_ID, then retry the event.",
 }
 
 // Explain gives an operator's sentence for a code of a Result: what happened,
@@ -82,7 +108,7 @@ func Explain(code string) string {
 
 // explainStatus covers the codes made of a status that has no code of its own.
 func explainStatus(status int) string {
-	answered := fmt.Sprintf("The webhook answered %d", status)
+	answered := fmt.Sprintf("GHL answered %d", status)
 	if text := http.StatusText(status); text != "" {
 		answered += " (" + text + ")"
 	}
@@ -100,7 +126,8 @@ func explainStatus(status int) string {
 
 const statusPrefix = "HTTP_"
 
-func codeOfStatus(status int) string { return statusPrefix + strconv.Itoa(status) }
+// CodeOfStatus is the code of a refusing status that has none of its own: HTTP_422.
+func CodeOfStatus(status int) string { return statusPrefix + strconv.Itoa(status) }
 
 func statusOfCode(code string) (int, bool) {
 	digits, ok := strings.CutPrefix(code, statusPrefix)

@@ -23,31 +23,31 @@ func TestClassifyError(t *testing.T) {
 	defer stop()
 	dial := func(err error) error { return &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", err)} }
 	for name, test := range map[string]struct {
-		ctx, call context.Context
-		err       error
-		left      bool
-		want      Result
+		ctx  context.Context
+		err  error
+		left bool
+		want Result
 	}{
-		"no such host":     {alive, alive, &net.DNSError{IsNotFound: true, Name: "secret.example"}, false, Result{Outcome: Retry, Code: "DNS"}},
-		"resolver is slow": {alive, alive, &net.DNSError{IsTimeout: true}, false, Result{Outcome: Retry, Code: "DNS"}},
-		"no host":          {alive, alive, dial(syscall.EHOSTUNREACH), false, Result{Outcome: Retry, Code: "NO_ROUTE"}},
-		"no network":       {alive, alive, dial(syscall.ENETUNREACH), false, Result{Outcome: Retry, Code: "NO_ROUTE"}},
-		"dial too slow":    {alive, alive, dial(syscall.ETIMEDOUT), false, Result{Outcome: Retry, Code: "CONNECT_TIMEOUT"}},
-		"TLS alert":        {alive, alive, &net.OpError{Op: "remote error", Err: tls.AlertError(40)}, false, Result{Outcome: Retry, Code: "TLS"}},
-		"proxy says no":    {alive, alive, errors.New("Forbidden"), false, Result{Outcome: Retry, Code: "CONNECTION_FAILED"}},
-		"call ended":       {alive, late, late.Err(), false, Result{Outcome: Retry, Code: "CONNECT_TIMEOUT"}},
-		"cancelled":        {cancelled, cancelled, cancelled.Err(), false, Result{Outcome: Retry, Code: "INTERRUPTED"}},
+		"no such host":     {alive, &net.DNSError{IsNotFound: true, Name: "secret.example"}, false, Result{Outcome: Retry, Code: "DNS"}},
+		"resolver is slow": {alive, &net.DNSError{IsTimeout: true}, false, Result{Outcome: Retry, Code: "DNS"}},
+		"no host":          {alive, dial(syscall.EHOSTUNREACH), false, Result{Outcome: Retry, Code: "NO_ROUTE"}},
+		"no network":       {alive, dial(syscall.ENETUNREACH), false, Result{Outcome: Retry, Code: "NO_ROUTE"}},
+		"dial too slow":    {alive, dial(syscall.ETIMEDOUT), false, Result{Outcome: Retry, Code: "CONNECT_TIMEOUT"}},
+		"TLS alert":        {alive, &net.OpError{Op: "remote error", Err: tls.AlertError(40)}, false, Result{Outcome: Retry, Code: "TLS"}},
+		"proxy says no":    {alive, errors.New("Forbidden"), false, Result{Outcome: Retry, Code: "CONNECTION_FAILED"}},
+		"call ended":       {late, late.Err(), false, Result{Outcome: Retry, Code: "CONNECT_TIMEOUT"}},
+		"cancelled":        {cancelled, cancelled.Err(), false, Result{Outcome: Retry, Code: "INTERRUPTED"}},
 
 		// The same errors mean nothing certain once a connection was handed over.
-		"lost":                 {alive, alive, io.EOF, true, Result{Outcome: Unknown, Code: "CONNECTION_LOST", MaybeActed: true}},
-		"refused on a retry":   {alive, alive, dial(syscall.ECONNREFUSED), true, Result{Outcome: Unknown, Code: "CONNECTION_LOST", MaybeActed: true}},
-		"TCP gave up":          {alive, alive, fmt.Errorf("read: %w", syscall.ETIMEDOUT), true, Result{Outcome: Unknown, Code: "TIMEOUT", MaybeActed: true}},
-		"call ended, sent":     {alive, late, late.Err(), true, Result{Outcome: Unknown, Code: "TIMEOUT", MaybeActed: true}},
-		"cancelled, sent":      {cancelled, cancelled, cancelled.Err(), true, Result{Outcome: Unknown, Code: "INTERRUPTED", MaybeActed: true}},
-		"caller's time is up":  {late, late, late.Err(), true, Result{Outcome: Unknown, Code: "TIMEOUT", MaybeActed: true}},
-		"lost, then cancelled": {cancelled, cancelled, io.EOF, true, Result{Outcome: Unknown, Code: "INTERRUPTED", MaybeActed: true}},
+		"lost":                 {alive, io.EOF, true, Result{Outcome: Unknown, Code: "CONNECTION_LOST", MaybeActed: true}},
+		"refused on a retry":   {alive, dial(syscall.ECONNREFUSED), true, Result{Outcome: Unknown, Code: "CONNECTION_LOST", MaybeActed: true}},
+		"TCP gave up":          {alive, fmt.Errorf("read: %w", syscall.ETIMEDOUT), true, Result{Outcome: Unknown, Code: "TIMEOUT", MaybeActed: true}},
+		"call ended, sent":     {late, late.Err(), true, Result{Outcome: Unknown, Code: "TIMEOUT", MaybeActed: true}},
+		"cancelled, sent":      {cancelled, cancelled.Err(), true, Result{Outcome: Unknown, Code: "INTERRUPTED", MaybeActed: true}},
+		"caller's time is up":  {late, late.Err(), true, Result{Outcome: Unknown, Code: "TIMEOUT", MaybeActed: true}},
+		"lost, then cancelled": {cancelled, io.EOF, true, Result{Outcome: Unknown, Code: "INTERRUPTED", MaybeActed: true}},
 	} {
-		if got := classifyError(test.ctx, test.call, test.err, test.left); got != test.want {
+		if got := classifyError(test.ctx, test.err, test.left); got != test.want {
 			t.Errorf("%s: %+v, want %+v", name, got, test.want)
 		}
 	}

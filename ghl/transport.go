@@ -48,10 +48,9 @@ func (p *progress) trace() *httptrace.ClientTrace {
 
 func (p *progress) mayHaveLeft() bool { return p.connected.Load() }
 
-// classifyError turns the failure of an exchange into a result. ctx is the
-// caller's, call the one with the timeout; left tells whether any byte of the
-// request may have left this machine.
-func classifyError(ctx, call context.Context, err error, left bool) Result {
+// classifyError turns the failure of an exchange under ctx into a result; left
+// tells whether any byte of the request may have left this machine.
+func classifyError(ctx context.Context, err error, left bool) Result {
 	res := Result{Outcome: Retry, Code: notSentCode(err)}
 	if left {
 		res = Result{Outcome: Unknown, Code: lostCode(err), MaybeActed: true}
@@ -59,9 +58,9 @@ func classifyError(ctx, call context.Context, err error, left bool) Result {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		res.Code = CodeInterrupted
-	case left && (call.Err() != nil || isTimeout(err)):
+	case left && (ctx.Err() != nil || isTimeout(err)):
 		res.Code = CodeTimeout
-	case call.Err() != nil:
+	case ctx.Err() != nil:
 		res.Code = CodeConnectTimeout
 	}
 	return res

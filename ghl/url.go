@@ -12,46 +12,71 @@ import (
 // Its errors say what is wrong and what to do, and never hold the URL, which
 // is the secret that admits to the account.
 func ParseWebhookURL(raw string) (*url.URL, error) {
+	return parseURL(raw, kindOfURL{
+		name:    "webhook URL",
+		origin:  "copy it from the inbound webhook trigger of the GHL workflow",
+		again:   "copy it again from the inbound webhook trigger, without quotes or line breaks",
+		example: "https://services.leadconnectorhq.com/hooks/…",
+		secrecy: "the URL is the only secret and the body holds client data",
+	})
+}
+
+// ParseAPIURL checks the base address of the calendar API by the same rules. It
+// may have a path, but neither credentials nor a query.
+func ParseAPIURL(raw string) (*url.URL, error) {
+	u, err := parseURL(raw, kindOfURL{
+		name:    "API URL",
+		origin:  "GHL's own is https://services.leadconnectorhq.com",
+		again:   "write it without quotes or line breaks",
+		example: "https://services.leadconnectorhq.com",
+		secrecy: "every call carries the token and client data",
+	})
+	if err != nil {
+		return nil, err
+	}
+	if u.User != nil || u.RawQuery != "" || u.ForceQuery {
+		return nil, errors.New("API URL has credentials or a query in it: remove them")
+	}
+	return u, nil
+}
+
+// kindOfURL is what the errors about a URL say.
+type kindOfURL struct{ name, origin, again, example, secrecy string }
+
+func parseURL(raw string, kind kindOfURL) (*url.URL, error) {
+	wrong := func(what string) error { return errors.New(kind.name + " " + what) }
 	if raw == "" {
-		return nil, errors.New("webhook URL is empty: copy it from the inbound webhook trigger of the GHL workflow")
+		return nil, wrong("is empty: " + kind.origin)
 	}
 	if strings.TrimSpace(raw) != raw {
-		return nil, errors.New("webhook URL has white space around it: remove it")
+		return nil, wrong("has white space around it: remove it")
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
 		// url.Parse quotes its input in the error: none of it goes on.
-		return nil, errors.New("webhook URL is not a URL: copy it again from the inbound webhook trigger, without quotes or line breaks")
+		return nil, wrong("is not a URL: " + kind.again)
 	}
 	if u.Opaque != "" || u.Hostname() == "" {
-		return nil, errors.New("webhook URL has no host: it must look like https://services.leadconnectorhq.com/hooks/…")
+		return nil, wrong("has no host: it must look like " + kind.example)
 	}
-	if err := checkPort(u.Port()); err != nil {
-		return nil, err
+	if !usablePort(u.Port()) {
+		return nil, wrong("has a port out of range: use 1 to 65535, or none")
 	}
 	if u.Fragment != "" {
-		return nil, errors.New("webhook URL has a fragment (#…): remove it")
+		return nil, wrong("has a fragment (#…): remove it")
 	}
-	switch u.Scheme {
-	case "https":
+	switch {
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
 		return u, nil
-	case "http":
-		if isLoopback(u.Hostname()) {
-			return u, nil
-		}
-		return nil, errors.New("webhook URL is http on an address that is not loopback: use https, since the URL is the only secret and the body holds client data")
+	case u.Scheme == "http":
+		return nil, wrong("is http on an address that is not loopback: use https, since " + kind.secrecy)
 	}
-	return nil, errors.New("webhook URL has an unusable scheme: use https (http only to a loopback address)")
+	return nil, wrong("has an unusable scheme: use https (http only to a loopback address)")
 }
 
-func checkPort(port string) error {
-	if port == "" {
-		return nil
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-		return errors.New("webhook URL has a port out of range: use 1 to 65535, or none")
-	}
-	return nil
+func usablePort(port string) bool {
+	n, err := strconv.Atoi(port)
+	return port == "" || err == nil && n >= 1 && n <= 65535
 }
 
 // isLoopback takes "localhost" for one although a resolver could say

@@ -48,6 +48,24 @@ func TestParseWebhookURL(t *testing.T) {
 	}
 }
 
+func TestParseAPIURL(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"https://services.leadconnectorhq.com", "https://relay.example:8443/ghl/", "http://127.0.0.1:8090"} {
+		if _, err := ghl.ParseAPIURL(good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for bad, mend := range map[string]string{
+		"": "leadconnectorhq", "http://h.example": "use https", "https://user:topsecret@h.example": "credentials",
+		"https://h.example/?key=topsecret": "a query", "https://h.example/%zztopsecret": "without quotes",
+	} {
+		_, err := ghl.ParseAPIURL(bad)
+		if err == nil || !strings.Contains(err.Error(), mend) || strings.Contains(err.Error(), "topsecret") {
+			t.Errorf("%q: %v, want %q", bad, err, mend)
+		}
+	}
+}
+
 func TestRedactURL(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{

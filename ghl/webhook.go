@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"time"
 )
@@ -31,11 +30,11 @@ type WebhookOptions struct {
 
 // Webhook is the client of one workflow webhook.
 type Webhook struct {
-	url       *url.URL
-	timeout   time.Duration
-	agent     string
-	now       func() time.Time
-	transport *http.Transport
+	url     *url.URL
+	timeout time.Duration
+	agent   string
+	now     func() time.Time
+	wire    *Wire
 }
 
 // NewWebhook checks the options and prepares a client; it connects to nothing.
@@ -64,7 +63,7 @@ func NewWebhook(o WebhookOptions) (*Webhook, error) {
 	if o.Concurrency == 0 {
 		o.Concurrency = DefaultConcurrency
 	}
-	w.transport = newTransport(w.timeout, o.Concurrency)
+	w.wire = NewWire(w.timeout, o.Concurrency)
 	return w, nil
 }
 
@@ -72,7 +71,7 @@ func NewWebhook(o WebhookOptions) (*Webhook, error) {
 func (w *Webhook) String() string { return RedactURL(w.url.String()) }
 
 // Close ends idle connections. Calls still running keep theirs until they end.
-func (w *Webhook) Close() { w.transport.CloseIdleConnections() }
+func (w *Webhook) Close() { w.wire.Close() }
 
 // Send makes one call and waits for its end, at most the timeout. Cancelling
 // ctx ends the call with CodeInterrupted: Unknown once the request may have
@@ -86,36 +85,21 @@ func (w *Webhook) Send(ctx context.Context, r Request) Result {
 }
 
 func (w *Webhook) send(ctx context.Context, r Request) Result {
-	if len(r.Body) == 0 || !usableHeader(r.DeliveryID) {
+	if len(r.Body) == 0 || !UsableHeader(r.DeliveryID, maxDeliveryIDBytes) {
 		return Result{Outcome: Permanent, Code: CodeInvalidRequest}
 	}
-	callCtx, cancel := context.WithTimeout(ctx, w.timeout)
+	call, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	var progress progress
-	req := w.newRequest(httptrace.WithClientTrace(callCtx, progress.trace()), r)
-	// RoundTrip, not a Client: no redirects, no cookies, and no url.Error that
-	// prints the URL.
-	resp, err := w.transport.RoundTrip(req)
-	if err != nil {
-		return classifyError(ctx, callCtx, err, progress.mayHaveLeft())
+	a, lost := w.wire.Exchange(call, w.newRequest(r), maxAnswerBytes)
+	if lost != nil {
+		return *lost
 	}
-	// A body read to its end gives the connection back for re-use; closing an
-	// unread rest closes the connection. Its error adds nothing to what was read.
-	defer func() { _ = resp.Body.Close() }()
-	rep, err := readReply(resp)
-	if err != nil && rep.status >= 200 && rep.status < 300 {
-		// Only a complete 2xx counts: the part that is missing may say
-		// success:false. Every other status speaks for itself.
-		res := classifyError(ctx, callCtx, err, true)
-		res.HTTPStatus = rep.status
-		return res
-	}
-	return classify(r.Operation, rep, w.now())
+	return classify(r.Operation, a, w.now())
 }
 
-func (w *Webhook) newRequest(ctx context.Context, r Request) *http.Request {
+func (w *Webhook) newRequest(r Request) *http.Request {
 	u := *w.url
-	req := (&http.Request{
+	req := &http.Request{
 		Method: http.MethodPost,
 		URL:    &u,
 		Host:   u.Host,
@@ -130,11 +114,7 @@ func (w *Webhook) newRequest(ctx context.Context, r Request) *http.Request {
 		},
 		Body:          io.NopCloser(bytes.NewReader(r.Body)),
 		ContentLength: int64(len(r.Body)),
-	}).WithContext(ctx)
-	// Without GetBody the transport has no way to repeat the request when a
-	// re-used connection breaks. With it, it would: it takes Idempotency-Key as
-	// leave to do so, behind our back and beside the state.
-	req.GetBody = nil
+	}
 	if u.User != nil {
 		password, _ := u.User.Password() // no password is an empty one
 		req.SetBasicAuth(u.User.Username(), password)
@@ -142,31 +122,13 @@ func (w *Webhook) newRequest(ctx context.Context, r Request) *http.Request {
 	return req
 }
 
-// readReply reads an answer up to the size limit. On an error status is set.
-func readReply(resp *http.Response) (reply, error) {
-	rep := reply{
-		status:     resp.StatusCode,
-		retryAfter: resp.Header.Get("Retry-After"),
-		remaining:  resp.Header.Get("X-RateLimit-Remaining"),
-		interval:   resp.Header.Get("X-RateLimit-Interval-Milliseconds"),
-	}
-	if resp.StatusCode < 200 {
-		// 101 hands over the raw connection, which has no end to read to.
-		return rep, nil
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes+1))
-	if len(body) > maxAnswerBytes {
-		// The byte beyond the limit tells that there is more, even where
-		// reading it failed: what was read is all that would have been.
-		body, rep.cut, err = body[:maxAnswerBytes], true, nil
-	}
-	rep.body = body
-	return rep, err
-}
+// maxDeliveryIDBytes bounds a delivery id.
+const maxDeliveryIDBytes = 128
 
-// usableHeader tells whether s can travel as a header value: visible ASCII.
-func usableHeader(s string) bool {
-	if s == "" || len(s) > 128 {
+// UsableHeader tells whether s can travel as a header value of at most so many
+// bytes: visible ASCII.
+func UsableHeader(s string, most int) bool {
+	if s == "" || len(s) > most {
 		return false
 	}
 	for i := range len(s) {

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"ghlsync/ghl"
+)
+
+// section is what the body of a call holds beside the webhook's fields: where and
+// when the appointment is, under the settings in force when the call was made. A
+// repetition sends the same, and a look-up searches there, whatever became of the
+// settings.
+type section struct {
+	CalendarID string `json:"calendar_id,omitempty"`
+	StartTime  string `json:"start_time"`
+	EndTime    string `json:"end_time"`
+}
+
+// eventData are the fields of event_data that an appointment is made of.
+type eventData struct {
+	Type        text `json:"event_type"`
+	Title       text `json:"event_title"`
+	Description text `json:"description"`
+	Email       text `json:"client_email"`
+	Phone       text `json:"client_phone"`
+	Name        text `json:"client_name"`
+	StartDate   text `json:"start_date"`
+	EndDate     text `json:"end_date"`
+	StartTime   text `json:"start_time"`
+	EndTime     text `json:"end_time"`
+}
+
+// Encode builds the body of a call that is kept until its outcome is known: the
+// envelope of the webhook with a field "api" for calendar and times. Without a
+// time that can be used the field is missing, and Send refuses the call. The same
+// arguments and settings give the same bytes.
+func (c *Client) Encode(op ghl.Operation, eventID, appointmentID string, data []byte) []byte {
+	body := ghl.Envelope(op, eventID, appointmentID, data)
+	var event eventData
+	if op == ghl.Deleted || len(data) == 0 || json.Unmarshal(data, &event) != nil {
+		return body
+	}
+	at, err := c.span(event)
+	if err != nil {
+		return body
+	}
+	extra, err := json.Marshal(section{
+		CalendarID: c.o.Calendars[string(event.Type)],
+		StartTime:  at.start.Format(timeFormat), EndTime: at.end.Format(timeFormat),
+	})
+	if err != nil {
+		return body // strings can always be encoded
+	}
+	body = append(body[:len(body)-1], `,"api":`...)
+	return append(append(body, extra...), '}')
+}
+
+func (c *Client) span(e eventData) (span, error) {
+	return spanOf(string(e.StartDate), string(e.StartTime), string(e.EndDate), string(e.EndTime), c.o.Zone)
+}
+
+// wanted is an event as its appointment is to be.
+type wanted struct {
+	readable    bool // the body is one
+	title       string
+	description string
+	person      Person
+	calendarID  string // "": none is set for the type
+	at          span   // zero: the event has no usable time
+}
+
+func (w wanted) hasTime() bool { return !w.at.start.IsZero() }
+
+// read takes apart the body of a call, of this client's making or the webhook's,
+// or a bare event_data object.
+func (c *Client) read(body []byte) wanted {
+	var fields struct {
+		Data *eventData `json:"event_data"`
+		API  section    `json:"api"`
+		eventData
+	}
+	if len(body) == 0 || json.Unmarshal(body, &fields) != nil {
+		return wanted{}
+	}
+	event := fields.eventData
+	if fields.Data != nil {
+		event = *fields.Data
+	}
+	w := wanted{
+		readable: true, title: string(event.Title), description: string(event.Description),
+		person:     Person{Email: string(event.Email), Phone: string(event.Phone), Name: string(event.Name)}.normal(),
+		calendarID: fields.API.CalendarID,
+	}
+	if w.calendarID == "" {
+		w.calendarID = c.o.Calendars[string(event.Type)]
+	}
+	var ok bool
+	if w.at, ok = fields.API.span(); !ok {
+		w.at, _ = c.span(event) // without a usable time it stays zero
+	}
+	return w
+}
+
+func (s section) span() (span, bool) {
+	start, err := time.Parse(time.RFC3339, s.StartTime)
+	if err != nil {
+		return span{}, false
+	}
+	end, err := time.Parse(time.RFC3339, s.EndTime)
+	return span{start: start, end: end}, err == nil && end.After(start)
+}
+
+// appointment is what is sent of an event. The marker in the last line is what it
+// is found by.
+func (w wanted) appointment(eventID string) Appointment {
+	marker := ghl.Marker(eventID)
+	if own := strings.TrimRight(w.description, " \t\r\n"); own != "" {
+		marker = own + "\n" + marker
+	}
+	return Appointment{
+		CalendarID: w.calendarID, Title: w.title, Description: marker,
+		Start: w.at.start, End: w.at.end,
+	}
+}
