@@ -23,7 +23,7 @@ DELETE /sandbox/appointments/{id}               as a person deletes one in GHL
 PATCH  /sandbox/appointments/{id}               as a person changes one: {"status":"showed"} or {"start":"…","end":"…"}
 GET    /sandbox/requests?after=N&limit=M        the request log behind number N
 GET    /sandbox/stats                           counts
-GET    /sandbox/violations                      what differed from the guide
+GET    /sandbox/violations                      what differed from the guide or the specification
 GET    /sandbox/faults                          the fault rules in force
 PUT    /sandbox/faults                          set them: a rule, a list of rules, or {"seed":1,"rules":[…]}
 DELETE /sandbox/faults                          all is well again

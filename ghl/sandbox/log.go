@@ -30,8 +30,9 @@ type Request struct {
 	Replay   bool   `json:"replay,omitempty"` // the key had been acted on before
 }
 
-// Violation is a breach of the guide or of the delivery id's promise. Its text
-// names fields and ids and holds no client data.
+// Violation is a breach of the guide, of the delivery id's promise, or of what
+// the calendar API takes. Its text names fields and ids and holds no client
+// data.
 type Violation struct {
 	Number  int64     `json:"number"` // of the request
 	Time    time.Time `json:"time"`

@@ -51,6 +51,10 @@ func TestQuota(t *testing.T) {
 	if s := r.Stats(); s.RateLimited != 2 || s.Violations != 0 || s.Requests != 6 {
 		t.Errorf("%+v", s)
 	}
+	r.Reset()
+	if got := call(); got != "200 [2] [1] [1000] [3] [2]" {
+		t.Errorf("after a reset: %s", got)
+	}
 	// The webhook has none.
 	if a := r.mustSend(t, "d1", body(ghl.Created, "e1", "")); a.status != 200 || a.header["X-Ratelimit-Max"] != nil {
 		t.Errorf("%+v", a)
@@ -89,7 +93,10 @@ func TestContactSearchLags(t *testing.T) {
 	if got := find("email", "new+1@example.com"); got != id {
 		t.Errorf("found %q, want %q", got, id)
 	}
-	r.ok(t, "POST", "/contacts/upsert", object{"locationId": "sandboxLocation", "email": "old@example.com", "name": "Old"})
+	r.ok(t, "POST", "/contacts/upsert", object{"locationId": "sandboxLocation", "email": "old@example.com", "name": "Old", "phone": "+99"})
+	if got := find("number", "+99"); got != "old" {
+		t.Errorf("found %q by the new phone", got)
+	}
 	if all := r.Contacts(); len(all) != 2 || all[0].Name != "Old" || len(all[0].Tags) != 1 || all[1].Name != "New Client" {
 		t.Errorf("%+v", all)
 	}
