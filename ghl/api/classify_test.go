@@ -106,7 +106,7 @@ func TestClassify(t *testing.T) {
 
 func TestWaits(t *testing.T) {
 	t.Parallel()
-	const left, window, max, daily, dailyLeft = "X-RateLimit-Remaining", "X-RateLimit-Interval-Milliseconds", "X-RateLimit-Max", "X-RateLimit-Limit-Daily", "X-RateLimit-Daily-Remaining"
+	const left, window, most, daily, dailyLeft = "X-RateLimit-Remaining", "X-RateLimit-Interval-Milliseconds", "X-RateLimit-Max", "X-RateLimit-Limit-Daily", "X-RateLimit-Daily-Remaining"
 	for name, test := range map[string]struct {
 		status int
 		header map[string]string
@@ -121,8 +121,8 @@ func TestWaits(t *testing.T) {
 		"window too long":     {429, map[string]string{window: "999999999"}, time.Hour},
 		"day used up":         {429, map[string]string{daily: "200000", dailyLeft: "0", window: "10000"}, time.Hour},
 		"date":                {503, map[string]string{"Retry-After": "Thu, 15 Jan 2026 12:00:30 GMT"}, 30 * time.Second},
-		"done, rest used up":  {200, map[string]string{max: "100", left: "0", window: "10000"}, 10 * time.Second},
-		"done, rest not used": {200, map[string]string{max: "100", left: "1", window: "10000"}, 0},
+		"done, rest used up":  {200, map[string]string{most: "100", left: "0", window: "10000"}, 10 * time.Second},
+		"done, rest not used": {200, map[string]string{most: "100", left: "1", window: "10000"}, 0},
 	} {
 		header := make(http.Header)
 		for name, value := range test.header {
