@@ -12,8 +12,14 @@ import (
 const index = `GHL sandbox
 
 POST   /hooks/{location}/webhook-trigger/{id}   the workflow webhook; any location and id will do
+…      /calendars/events…, /calendars/{id},     calendar API v2, with the token and the ids of /sandbox/api
+       /contacts/search/duplicate, /contacts/upsert
+GET    /sandbox/api                             token, location, calendars, quota of the calendar API
+PUT    /sandbox/api                             set some of them: {"quota":{"burst":100,"interval":"10s"},"slot_conflicts":true}
+GET    /sandbox/contacts                        the contacts; POST adds a list of them: [{"email":"…","phone":"…"}]
 GET    /sandbox/appointments                    the appointment book; ?sentra_event_id=ID for one event
 DELETE /sandbox/appointments/{id}               as a person deletes one in GHL
+PATCH  /sandbox/appointments/{id}               as a person changes one: {"status":"showed"} or {"start":"…","end":"…"}
 GET    /sandbox/requests?after=N&limit=M        the request log behind number N
 GET    /sandbox/stats                           counts
 GET    /sandbox/violations                      what differed from the guide
@@ -23,7 +29,9 @@ DELETE /sandbox/faults                          all is well again
 POST   /sandbox/reset                           empty everything
 
 A fault rule, all of it optional, the first that fires decides:
-  which requests   "operation": "created" | "updated" | "deleted", "event": "ID"
+  which requests   "call": "webhook" | "create_appointment" | "update_appointment" | "get_appointment" |
+                     "delete_appointment" | "list_events" | "get_calendar" | "search_contact" | "upsert_contact",
+                   "operation": "created" | "updated" | "deleted", "event": "ID"
   how often        "count": 3, "probability": 0.1
   delays           "delay_before": "200ms", "delay_after": "2s"   (before and after the book changes)
   effect           "effect": one of
@@ -38,6 +46,7 @@ A fault rule, all of it optional, the first that fires decides:
 func (s *Sandbox) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /hooks/{location}/webhook-trigger/{id}", s.serveHook)
+	s.calendarRoutes(mux)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, index) // who has left does not hear it

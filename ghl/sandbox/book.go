@@ -15,6 +15,9 @@ type Appointment struct {
 	ID            string `json:"id"`
 	SentraEventID string `json:"sentra_event_id"`
 	Fields
+	// Status is GHL's: confirmed unless somebody changed it.
+	Status    string    `json:"status"`
+	Booking   *Booking  `json:"booking,omitempty"` // of the calendar API; nil where the webhook booked it
 	BookedAt  time.Time `json:"booked_at"`
 	ChangedAt time.Time `json:"changed_at"`
 	Changes   int       `json:"changes"` // updates since it was booked
@@ -38,10 +41,16 @@ func (b *book) add(a Appointment) *Appointment {
 		b.last++ // on past an id that Put has taken
 		a.ID = fmt.Sprintf("ghl_%06d", b.last)
 	}
-	a.Double = a.SentraEventID != "" && len(b.byEvent[a.SentraEventID]) > 0
+	a.Status = or(a.Status, StatusConfirmed)
+	a.Double = b.taken(a.SentraEventID)
 	b.byID[a.ID] = &a
 	b.link(a.SentraEventID, a.ID)
 	return &a
+}
+
+// taken tells whether the event has an appointment that takes place.
+func (b *book) taken(eventID string) bool {
+	return slices.ContainsFunc(b.byEvent[eventID], func(id string) bool { return b.byID[id].takesPlace() })
 }
 
 func (b *book) link(eventID, id string) {
@@ -63,6 +72,10 @@ func (b *book) find(id, eventID string) *Appointment {
 
 func (b *book) remove(a *Appointment) {
 	delete(b.byID, a.ID)
+	b.unlink(a)
+}
+
+func (b *book) unlink(a *Appointment) {
 	rest := slices.DeleteFunc(b.byEvent[a.SentraEventID], func(id string) bool { return id == a.ID })
 	if len(rest) == 0 {
 		delete(b.byEvent, a.SentraEventID)

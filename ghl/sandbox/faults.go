@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"ghlsync/ghl"
@@ -46,6 +47,7 @@ const (
 // answer and ends the search. Rules with a Count thus make a script: three
 // times 503, then one dropped connection, then all is well.
 type Rule struct {
+	Call        Call          // only this one; empty: all
 	Operation   ghl.Operation // only this one; empty: all
 	Event       string        // only this Sentra event; empty: all
 	Count       int           // for so many requests, then never again; 0: no end
@@ -108,6 +110,9 @@ func (r Rule) normal() (Rule, error) {
 	}
 	if r.Effect == EffectRedirect && r.Status == 0 {
 		r.Status = http.StatusFound
+	}
+	if r.Call != "" && !slices.Contains(Calls, r.Call) {
+		return r, fmt.Errorf("call %q is unknown: see GET / for the list", r.Call)
 	}
 	if _, known := actsByNature[r.Effect]; !known {
 		return r, fmt.Errorf("effect %q is unknown: see GET / for the list", r.Effect)
@@ -179,10 +184,10 @@ func (s *Sandbox) Faults() Faults {
 
 // pick puts together what happens to a request; fired tells whether any rule
 // had a part in it. The caller holds the lock.
-func (s *Sandbox) pick(p payload) (fault Rule, fired bool) {
+func (s *Sandbox) pick(c *call) (fault Rule, fired bool) {
 	for i := range s.rules {
 		r := &s.rules[i]
-		if !r.fires(p, s.dice) {
+		if !r.fires(c, s.dice) {
 			continue
 		}
 		fired = true
@@ -198,8 +203,11 @@ func (s *Sandbox) pick(p payload) (fault Rule, fired bool) {
 	return fault, fired
 }
 
-func (r *activeRule) fires(p payload, dice *rand.Rand) bool {
-	if r.Operation != "" && r.Operation != p.operation || r.Event != "" && r.Event != p.eventID {
+func (r *activeRule) fires(c *call, dice *rand.Rand) bool {
+	if r.Operation != "" && r.Operation != c.operation || r.Event != "" && r.Event != c.eventID {
+		return false
+	}
+	if r.Call != "" && r.Call != c.entry.Call {
 		return false
 	}
 	if r.Count > 0 && r.left == 0 {

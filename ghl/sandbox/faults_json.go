@@ -13,6 +13,7 @@ import (
 // ruleJSON is a Rule as PUT /sandbox/faults takes it: durations as text
 // ("250ms"), operations by their short names or by their event_type.
 type ruleJSON struct {
+	Call        Call     `json:"call,omitempty"`
 	Operation   string   `json:"operation,omitempty"`
 	Event       string   `json:"event,omitempty"`
 	Count       int      `json:"count,omitempty"`
@@ -49,7 +50,7 @@ const operationPrefix = "calendar_event_"
 // MarshalJSON writes the form that UnmarshalJSON reads.
 func (r Rule) MarshalJSON() ([]byte, error) {
 	return json.Marshal(ruleJSON{
-		Operation: strings.TrimPrefix(string(r.Operation), operationPrefix), Event: r.Event,
+		Call: r.Call, Operation: strings.TrimPrefix(string(r.Operation), operationPrefix), Event: r.Event,
 		Count: r.Count, Probability: r.Probability,
 		DelayBefore: duration(r.DelayBefore), DelayAfter: duration(r.DelayAfter),
 		Effect: r.Effect, Act: r.Act, Status: r.Status, RetryAfter: r.RetryAfter,
@@ -72,7 +73,7 @@ func (r *Rule) UnmarshalJSON(data []byte) error {
 		operation = op
 	}
 	*r = Rule{
-		Operation: operation, Event: in.Event, Count: in.Count, Probability: in.Probability,
+		Call: in.Call, Operation: operation, Event: in.Event, Count: in.Count, Probability: in.Probability,
 		DelayBefore: time.Duration(in.DelayBefore), DelayAfter: time.Duration(in.DelayAfter),
 		Effect: in.Effect, Act: in.Act, Status: in.Status, RetryAfter: in.RetryAfter,
 		Body: in.Body, Code: in.Code, Location: in.Location, ActAfter: time.Duration(in.ActAfter), Reset: in.Reset,
@@ -117,7 +118,7 @@ func strict(data []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return fmt.Errorf("read faults: %w", err)
+		return fmt.Errorf("read settings: %w", err)
 	}
 	return nil
 }

@@ -15,16 +15,29 @@ import (
 // maxBodyBytes bounds a request's body; descriptions of megabytes fit.
 const maxBodyBytes = 32 << 20
 
-// call is one webhook request while it is handled.
+// call is one request while it is handled, to the webhook or to the calendar
+// API.
 type call struct {
 	*flight
 	payload
 	entry      *Request
-	delivery   *delivery
+	delivery   *delivery // of the webhook
+	api        *apiCall  // of the calendar API; nil for the webhook
 	fault      Rule
-	refusal    error // a violation; nothing is acted on
+	early      *reply // the answer without fault or action, where there is one
 	generation int
 	concluded  bool
+}
+
+// reply is an answer with a body.
+type reply struct {
+	status int
+	body   string
+}
+
+func newCall(r *http.Request, p payload, entry *Request) *call {
+	entry.Operation, entry.EventID, entry.AppointmentID = p.operation, p.eventID, p.appointmentID
+	return &call{payload: p, entry: entry, flight: &flight{client: r.Context(), ended: make(chan struct{})}}
 }
 
 // serveHook is the webhook: read, log, check, then whatever the fault rules
@@ -36,63 +49,73 @@ func (s *Sandbox) serveHook(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "request body was cut or is too large", http.StatusBadRequest)
 		return
 	}
-	c, others := s.arrive(arrived, r, body)
+	p, wrong := parsePayload(body, s.opts.EventTypes)
+	wrong = errors.Join(wrong, checkHeaders(r.Header))
+	key := r.Header.Get("Idempotency-Key")
+	c := newCall(r, p, &Request{Time: arrived, Call: CallWebhook, DeliveryID: key, Body: string(body)})
+	s.handle(w, r, c, func() {
+		delivery, same := s.keys.use(key, body)
+		c.delivery = delivery
+		if !same {
+			wrong = errors.Join(wrong, errors.New("delivery id was used before with another body"))
+		}
+		if wrong == nil {
+			return
+		}
+		s.violate(c, wrong)
+		if !s.opts.Lenient {
+			c.early = &reply{http.StatusUnprocessableEntity, failureBody("INVALID_PAYLOAD", wrong.Error())}
+		}
+	})
+}
+
+// handle takes a request that was read through arrival, fault, action and
+// answer. check, which holds the lock, may record violations and answer early.
+func (s *Sandbox) handle(w http.ResponseWriter, r *http.Request, c *call, check func()) {
+	others := s.arrive(c, check)
 	defer s.conclude(c, 0, "") // where no answer was given
 	if s.opts.OnRequest != nil {
 		s.opts.OnRequest(Arrival{
-			Number: c.entry.Number, Time: arrived,
+			Number: c.entry.Number, Time: c.entry.Time, Call: c.entry.Call,
 			Operation: c.operation, EventID: c.eventID, DeliveryID: c.entry.DeliveryID,
 		})
 	}
 	s.countOverlap(others)
-	if c.refusal != nil && !s.opts.Lenient {
-		s.answer(w, c, http.StatusUnprocessableEntity, failureBody("INVALID_PAYLOAD", c.refusal.Error()))
+	if c.api != nil {
+		c.api.quota.setHeaders(w.Header())
+	}
+	if c.early != nil {
+		s.answer(w, c, c.early.status, c.early.body)
 		return
 	}
 	s.play(w, r, c)
 }
 
-// arrive checks and logs a request and decides its fault, all in one step, so
+// arrive logs and checks a request and decides its fault, all in one step, so
 // that numbers, counts and rules agree on the order of requests.
-func (s *Sandbox) arrive(at time.Time, r *http.Request, body []byte) (*call, []*flight) {
-	p, wrong := parsePayload(body, s.opts.EventTypes)
-	key := r.Header.Get("Idempotency-Key")
-	wrong = errors.Join(wrong, checkHeaders(r.Header))
-	c := &call{payload: p, flight: &flight{client: r.Context(), ended: make(chan struct{})}}
-
+func (s *Sandbox) arrive(c *call, check func()) []*flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Requests++
-	s.stats.count(p.operation)
+	s.stats.count(c.operation)
 	c.generation = s.generation
-	c.entry = &Request{
-		Number: s.stats.Requests, Time: at, Operation: p.operation, EventID: p.eventID,
-		DeliveryID: key, AppointmentID: p.appointmentID, Body: string(body),
-	}
+	c.entry.Number = s.stats.Requests
 	s.log.add(c.entry)
-	delivery, same := s.keys.use(key, body)
-	c.delivery = delivery
-	if !same {
-		wrong = errors.Join(wrong, errors.New("delivery id was used before with another body"))
-	}
-	if wrong != nil {
-		s.refuse(c, wrong)
-	}
-	if wrong == nil || s.opts.Lenient {
-		fault, fired := s.pick(p)
+	check()
+	if c.early == nil {
+		fault, fired := s.pick(c)
 		c.fault, c.entry.Effect = fault, fault.Effect
 		if fired {
 			s.stats.Faults++
 		}
 	}
-	others := s.takeOff(p.eventID, c.flight)
+	others := s.takeOff(c.eventID, c.flight)
 	s.wake()
-	return c, others
+	return others
 }
 
-// refuse records a violation. The caller holds the lock.
-func (s *Sandbox) refuse(c *call, wrong error) {
-	c.refusal = wrong
+// violate records a violation. The caller holds the lock.
+func (s *Sandbox) violate(c *call, wrong error) {
 	s.stats.Violations++
 	s.violations.push(Violation{
 		Number: c.entry.Number, Time: c.entry.Time, EventID: c.eventID,
@@ -179,7 +202,15 @@ func (s *Sandbox) hang(client context.Context) {
 func (s *Sandbox) act(c *call) (verdict, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.generation != s.generation || c.operation == "" || c.eventID == "" {
+	if c.generation != s.generation {
+		return verdict{}, nil
+	}
+	if c.api != nil {
+		v := c.api.act(s)
+		s.tally(c, v)
+		return v, nil
+	}
+	if c.operation == "" || c.eventID == "" {
 		return verdict{}, nil
 	}
 	if c.delivery.done && !s.opts.IgnoreIdempotencyKeys {
@@ -191,11 +222,19 @@ func (s *Sandbox) act(c *call) (verdict, error) {
 	}
 	v, err := s.book.apply(c.payload, s.opts.Now())
 	if err != nil {
-		s.refuse(c, err)
+		s.violate(c, err)
 		return v, err
 	}
 	if v.acted {
 		c.delivery.done, c.delivery.first = true, v
+	}
+	s.tally(c, v)
+	return v, nil
+}
+
+// tally counts and logs a verdict. The caller holds the lock.
+func (s *Sandbox) tally(c *call, v verdict) {
+	if v.acted {
 		s.stats.Acted++
 	}
 	if v.double {
@@ -208,7 +247,6 @@ func (s *Sandbox) act(c *call) (verdict, error) {
 		}
 	}
 	s.note(c, v)
-	return v, nil
 }
 
 // note writes a verdict into the log. The caller holds the lock.

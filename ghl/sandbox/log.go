@@ -11,8 +11,10 @@ import (
 type Request struct {
 	Number        int64         `json:"number"` // from 1, in the order of arrival
 	Time          time.Time     `json:"time"`
-	Operation     ghl.Operation `json:"operation"`
-	EventID       string        `json:"sentra_event_id"`
+	Call          Call          `json:"call"`
+	Target        string        `json:"target,omitempty"` // path and query of a call to the calendar API
+	Operation     ghl.Operation `json:"operation"`        // none where the call changes no appointment
+	EventID       string        `json:"sentra_event_id"`  // as far as it is known
 	DeliveryID    string        `json:"delivery_id"`
 	AppointmentID string        `json:"ghl_appointment_id,omitempty"` // as the request gave it
 	Body          string        `json:"body"`
@@ -42,7 +44,7 @@ const maxViolations = 1000
 
 // Stats counts what happened since the start or the last Reset.
 type Stats struct {
-	Requests  int64 `json:"requests"` // to the webhook
+	Requests  int64 `json:"requests"` // to the webhook and to the calendar API
 	Created   int64 `json:"created"`  // requests by operation
 	Updated   int64 `json:"updated"`
 	Deleted   int64 `json:"deleted"`
@@ -55,6 +57,7 @@ type Stats struct {
 	NotFound  int64 `json:"not_found"`          // updates and deletes of nothing
 	NoDeletes int64 `json:"deletes_of_nothing"` // those of them that were deletes
 
+	RateLimited         int64 `json:"rate_limited"` // calls beyond a quota
 	Violations          int64 `json:"violations"`
 	MaxInFlight         int   `json:"max_in_flight"`
 	MaxInFlightPerEvent int   `json:"max_in_flight_per_event"`

@@ -20,7 +20,7 @@ func (s *Sandbox) reply(w http.ResponseWriter, r *http.Request, c *call, v verdi
 		s.hang(r.Context())
 		s.drop(w, c)
 	case EffectCut:
-		s.cut(w, c, guideBody(c.operation, v, "appointment_id"))
+		s.cut(w, c, c.ordinary(v).body)
 	case EffectStatus:
 		if f.RetryAfter != "" {
 			w.Header().Set("Retry-After", f.RetryAfter)
@@ -30,12 +30,25 @@ func (s *Sandbox) reply(w http.ResponseWriter, r *http.Request, c *call, v verdi
 		w.Header().Set("Location", or(f.Location, "/hooks/elsewhere/webhook-trigger/elsewhere"))
 		s.answer(w, c, f.Status, or(f.Body, "moved"))
 	default:
-		s.answer(w, c, http.StatusOK, successBody(c, v))
+		given := c.ordinary(v)
+		s.answer(w, c, given.status, or(effectBody(c, v), given.body))
 	}
 }
 
-// successBody gives the body of the effects that answer 200.
-func successBody(c *call, v verdict) string {
+// ordinary is the answer where nothing goes wrong.
+func (c *call) ordinary(v verdict) reply {
+	if c.api == nil {
+		return reply{http.StatusOK, guideBody(c.operation, v, "appointment_id")}
+	}
+	if c.api.done.status == 0 { // not acted on
+		return reply{http.StatusOK, "{}"}
+	}
+	return c.api.done
+}
+
+// effectBody gives the body of the effects that replace no more than that;
+// empty otherwise.
+func effectBody(c *call, v verdict) string {
 	switch c.fault.Effect {
 	case EffectFailure:
 		return failureBody(c.fault.Code, "The workflow could not do it")
@@ -49,7 +62,7 @@ func successBody(c *call, v verdict) string {
 	case EffectMalformed:
 		return or(c.fault.Body, "<html><body>OK</body></html>")
 	}
-	return guideBody(c.operation, v, "appointment_id")
+	return ""
 }
 
 var messages = map[ghl.Operation]string{

@@ -28,7 +28,9 @@ type Options struct {
 	IgnoreIdempotencyKeys bool // act on a repeated key again, as a receiver may
 	Lenient               bool // record violations, but act on the body as far as it can be read
 
-	// OnRequest, where set, is called for each webhook request before any
+	API API // of the calendar API
+
+	// OnRequest, where set, is called for each request of GHL's before any
 	// fault, on the request's goroutine: it must be quick and safe for
 	// concurrent use.
 	OnRequest func(Arrival)
@@ -40,6 +42,7 @@ type Options struct {
 type Arrival struct {
 	Number     int64
 	Time       time.Time // when the handler got it, the body still to be read
+	Call       Call
 	Operation  ghl.Operation
 	EventID    string
 	DeliveryID string
@@ -61,6 +64,9 @@ type Sandbox struct {
 	book       book
 	log        requestLog
 	keys       keyring
+	api        API
+	contacts   contacts
+	quota      quota
 	violations ring[Violation]
 	stats      Stats
 	flights    map[string][]*flight // by event id
@@ -84,6 +90,7 @@ func New(o Options) *Sandbox {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.API = o.API.normal()
 	s := &Sandbox{opts: o, ending: make(chan struct{}), flights: make(map[string][]*flight)}
 	s.clear()
 	s.mux = s.routes()
@@ -100,6 +107,8 @@ func (s *Sandbox) clear() {
 	s.violations = newRing[Violation](maxViolations)
 	s.stats = Stats{}
 	s.rules, s.dice = nil, nil
+	s.api, s.quota = s.opts.API, quota{}
+	s.contacts = newContacts(s.api.Contacts)
 }
 
 // Reset empties book, log, counts and faults. Requests in flight are answered
@@ -114,7 +123,7 @@ func (s *Sandbox) Reset() {
 // errClosed is the answer to whatever comes after Close.
 var errClosed = errors.New("sandbox is closed")
 
-// ServeHTTP serves the webhook and the sandbox's own endpoints.
+// ServeHTTP serves the webhook, the calendar API and the sandbox's own endpoints.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	if s.closed {
