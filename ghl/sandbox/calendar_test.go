@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 
 	"ghlsync/ghl"
 	"ghlsync/ghl/sandbox"
+	"ghlsync/internal/openapicheck"
 )
 
 // object is a JSON object.
@@ -86,12 +88,25 @@ func encode(t *testing.T, v any) string {
 // ok is api for what must succeed; it decodes the answer.
 func (r *rig) ok(t *testing.T, method, path string, body any) object {
 	t.Helper()
-	a := r.api(t, method, path, body)
+	var sent *http.Request
+	a := r.api(t, method, path, body, func(req *http.Request) { sent = req.Clone(t.Context()) })
 	var got object
 	if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status/100 != 2 {
 		t.Fatalf("%s %s: %d %s", method, path, a.status, a.body)
 	}
+	checkAnswer(t, sent, a)
 	return got
+}
+
+// checkAnswer holds an answer of the sandbox against GHL's specification.
+func checkAnswer(t *testing.T, sent *http.Request, a answer) {
+	t.Helper()
+	err := openapicheck.Find(t).Response(sent, &http.Response{
+		StatusCode: a.status, Header: a.header, Body: io.NopCloser(strings.NewReader(a.body)),
+	})
+	if err != nil {
+		t.Errorf("answer to %s %s: %v", sent.Method, sent.URL.Path, err)
+	}
 }
 
 func (r *rig) book(t *testing.T, body object) string {
