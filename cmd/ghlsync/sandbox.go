@@ -5,15 +5,19 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"ghlsync/ghl/sandbox"
 )
 
-const sandboxHelp = `Run a GHL to try things against: an inbound webhook with an appointment book
-behind it, a log of all requests, and knobs for every way in which a receiver can
-fail. Its first page lists the addresses.
+const sandboxHelp = `Run a GHL to try things against: an inbound webhook and the calendar API with an
+appointment book behind them, a log of all requests, and knobs for every way in
+which a receiver can fail. Its first page lists the addresses.
+
+The calendar API keeps GHL's own limits, knows every client, and shows a new
+contact to a search after ten seconds; PUT /sandbox/api changes that.
 
 It keeps everything in memory, and whole requests at that: it is no place for
 real clients' data.`
@@ -44,12 +48,16 @@ func runSandbox(ctx context.Context, std streams, addr string, o sandbox.Options
 	if _, port, err := net.SplitHostPort(addr); err != nil || !isPort(port) {
 		return usageError(fmt.Sprintf("--addr %q is not an address: write HOST:PORT, such as %s", addr, defaultSandboxAddr))
 	}
+	o.API = sandbox.API{AutoContacts: true, SearchLag: 10 * time.Second, Quota: sandbox.GHLQuota}
 	s := sandbox.New(o)
 	defer s.Close()
 	if err := s.Start(ctx, addr); err != nil {
 		return err
 	}
 	say(std.out, "GHL sandbox\n  webhook       GHL_WEBHOOK_URL=%s\n", s.WebhookURL())
+	api := s.API()
+	say(std.out, "  calendar API  GHL_MODE=api GHL_API_URL=%s GHL_API_TOKEN=%s GHL_LOCATION_ID=%s\n", s.APIURL(), api.Token, api.LocationID)
+	say(std.out, "                GHL_ONBOARDING_CALENDAR_ID=%s GHL_HANDOVER_CALENDAR_ID=%s\n", api.Calendars[0].ID, api.Calendars[1].ID)
 	say(std.out, "  pages         %s/\n  appointments  %s/sandbox/appointments\n", s.URL(), s.URL())
 	say(std.out, "  requests      %s/sandbox/requests\n  faults        %s/sandbox/faults\nCtrl-C ends it.\n", s.URL(), s.URL())
 	<-ctx.Done()

@@ -146,6 +146,14 @@ func TestSandboxRunsUntilASignal(t *testing.T) {
 		if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusOK {
 			t.Errorf("appointments: %s, %v", resp.Status, err)
 		}
+		for _, want := range []string{
+			"GHL_MODE=api GHL_API_URL=http://127.0.0.1:", "GHL_API_TOKEN=pit-sandbox", "GHL_LOCATION_ID=sandboxLocation",
+			"GHL_ONBOARDING_CALENDAR_ID=calOnboarding", "GHL_HANDOVER_CALENDAR_ID=calHandover",
+		} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is not in %s", want, text)
+			}
+		}
 		if code := s.stop(signal); code != 0 {
 			t.Errorf("%s: exit code %d", signal, code)
 		}

@@ -12,8 +12,9 @@ import (
 const index = `GHL sandbox
 
 POST   /hooks/{location}/webhook-trigger/{id}   the workflow webhook; any location and id will do
-…      /calendars/events…, /calendars/{id},     calendar API v2, with the token and the ids of /sandbox/api
-       /contacts/search/duplicate, /contacts/upsert
+…      /calendars/…, /contacts/…                calendar API v2: this address is its base URL; unless set otherwise the
+                                                token is pit-sandbox, the location sandboxLocation, and the calendars are
+                                                calOnboarding and calHandover
 GET    /sandbox/api                             token, location, calendars, quota of the calendar API
 PUT    /sandbox/api                             set some of them: {"quota":{"burst":100,"interval":"10s"},"slot_conflicts":true}
 GET    /sandbox/contacts                        the contacts; POST adds a list of them: [{"email":"…","phone":"…"}]

@@ -50,7 +50,7 @@ func (b *book) add(a Appointment) *Appointment {
 
 // taken tells whether the event has an appointment that takes place.
 func (b *book) taken(eventID string) bool {
-	return slices.ContainsFunc(b.byEvent[eventID], func(id string) bool { return b.byID[id].takesPlace() })
+	return slices.ContainsFunc(b.byEvent[eventID], func(id string) bool { return b.byID[id].TakesPlace() })
 }
 
 func (b *book) link(eventID, id string) {

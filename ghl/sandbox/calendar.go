@@ -34,7 +34,8 @@ type Booking struct {
 	Notified       bool      `json:"notified"` // the last call let GHL's automations run
 }
 
-func (a *Appointment) takesPlace() bool {
+// TakesPlace tells of an appointment that nobody has called off.
+func (a *Appointment) TakesPlace() bool {
 	return a.Status != StatusCancelled && a.Status != StatusInvalid
 }
 
@@ -136,7 +137,7 @@ func (s *Sandbox) apply(a *Appointment, e edit) *reply {
 	if a.Booking != nil {
 		b = *a.Booking
 	}
-	before, stood := b, a.takesPlace() && a.ID != ""
+	before, stood := b, a.TakesPlace() && a.ID != ""
 	set(&b.CalendarID, e.calendarID)
 	set(&b.Description, e.description)
 	set(&b.Address, e.address)
@@ -157,7 +158,7 @@ func (s *Sandbox) apply(a *Appointment, e edit) *reply {
 	}
 	moved := !stood || !b.Start.Equal(before.Start) || !b.End.Equal(before.End) ||
 		b.CalendarID != before.CalendarID || b.AssignedUserID != before.AssignedUserID
-	if a.takesPlace() && moved {
+	if a.TakesPlace() && moved {
 		user, free := s.freeUser(calendar, b, a.ID)
 		if !free && !e.anySlot {
 			return refusal(http.StatusBadRequest, "The slot you have selected is no longer available.") // Reported
@@ -212,7 +213,7 @@ func (s *Sandbox) freeUser(calendar Calendar, b Booking, self string) (string, b
 func (s *Sandbox) busy(user string, b Booking, self string) bool {
 	for _, a := range s.book.byID {
 		other := a.Booking
-		if other != nil && a.ID != self && a.takesPlace() && other.AssignedUserID == user &&
+		if other != nil && a.ID != self && a.TakesPlace() && other.AssignedUserID == user &&
 			(user != "" || other.CalendarID == b.CalendarID) && other.overlaps(b.Start, b.End) {
 			return true
 		}
@@ -254,5 +255,5 @@ func unmarked(description string) string {
 			kept.WriteString(line)
 		}
 	}
-	return strings.TrimRight(kept.String(), " \r\n")
+	return strings.TrimRight(kept.String(), " \t\r\n")
 }

@@ -42,7 +42,9 @@ func booking(event string) object {
 func one(t *testing.T, a sandbox.API) *rig {
 	t.Helper()
 	a.Contacts = append(a.Contacts, sandbox.Contact{ID: "c1", Email: "client@example.com", Phone: "+1234567890", Name: "Client"})
-	return start(t, sandbox.Options{API: a})
+	r := start(t, sandbox.Options{API: a})
+	r.spec = openapicheck.Find(t)
+	return r
 }
 
 // api makes a right call of the calendar API; change may spoil it. body may be
@@ -94,14 +96,14 @@ func (r *rig) ok(t *testing.T, method, path string, body any) object {
 	if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status/100 != 2 {
 		t.Fatalf("%s %s: %d %s", method, path, a.status, a.body)
 	}
-	checkAnswer(t, sent, a)
+	r.checkAnswer(t, sent, a)
 	return got
 }
 
 // checkAnswer holds an answer of the sandbox against GHL's specification.
-func checkAnswer(t *testing.T, sent *http.Request, a answer) {
+func (r *rig) checkAnswer(t *testing.T, sent *http.Request, a answer) {
 	t.Helper()
-	err := openapicheck.Find(t).Response(sent, &http.Response{
+	err := r.spec.Response(sent, &http.Response{
 		StatusCode: a.status, Header: a.header, Body: io.NopCloser(strings.NewReader(a.body)),
 	})
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package sandbox is a GHL to run against: the workflow webhook, an appointment
-// book behind it, a log of every request and knobs for every way in which a
+// Package sandbox is a GHL to run against: the workflow webhook and the calendar
+// API v2, one appointment book behind both, a log of every request and knobs for every way in which a
 // receiver can fail. The demo, the tests and the benchmarks use the same one,
 // so it depends on nothing of testing.
 //
@@ -11,7 +11,8 @@
 //
 //  1. It is strict. A body that is not exactly one of the guide's payloads, or
 //     a delivery id that comes back with other bytes, is a [Violation] and is
-//     answered 422.
+//     answered 422. A call of the calendar API that is not as specified is one,
+//     too, and is answered as GHL does, or acted on where GHL would.
 //  2. It counts what must not happen: a create for an event that has a live
 //     appointment books a second one, as GHL would, and is counted as a double.
 //     Two requests for one event at the same time show in MaxInFlightPerEvent;
@@ -23,6 +24,13 @@
 //     book changes, and a request in the log says whether it did.
 //  5. Its memory is bounded but for the live appointments: the log, the
 //     violations and the remembered keys are rings.
+//
+// Over the calendar API an appointment belongs to the event that the marker in
+// its description names ([ghl.MarkedEvent]). What GHL's specification says, and
+// what is only reported of it, is told apart where it is answered: "Spec" and
+// "Reported". Contacts, calendars and quotas are set up by [Options.API],
+// [Sandbox.SetAPI] and [Sandbox.AddContacts]; what people do in GHL by hand is
+// [Sandbox.Put], [Sandbox.Move], [Sandbox.SetStatus] and [Sandbox.Remove].
 //
 // The book is one lock wide; a request holds it for microseconds. Handlers run
 // on the goroutines of the HTTP server. Close ends hanging ones and returns

@@ -14,6 +14,7 @@ import (
 
 	"ghlsync/ghl"
 	"ghlsync/ghl/sandbox"
+	"ghlsync/internal/openapicheck"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -35,6 +36,7 @@ func body(op ghl.Operation, id, appointment string) string {
 type rig struct {
 	*sandbox.Sandbox
 	client *http.Client
+	spec   *openapicheck.Spec // of the calendar API; may be nil
 }
 
 func start(t *testing.T, o sandbox.Options) *rig {

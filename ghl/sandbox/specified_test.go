@@ -16,7 +16,6 @@ import (
 // way round where the specification can say it.
 func TestSandboxAgreesWithSpecification(t *testing.T) {
 	t.Parallel()
-	spec := openapicheck.Find(t)
 	r := one(t, sandbox.API{})
 	right := booking("e1")
 	id := r.book(t, right)
@@ -58,13 +57,13 @@ func TestSandboxAgreesWithSpecification(t *testing.T) {
 			if test.change != nil {
 				test.change(req)
 			}
-			sent, specified = req, spec.Request(req)
+			sent, specified = req, r.spec.Request(req)
 		})
 		violated := r.Stats().Violations > before
-		if a.status != test.status || spec != nil && violated != (specified != nil) {
+		if a.status != test.status || r.spec != nil && violated != (specified != nil) {
 			t.Errorf("%s: %d %s, want %d; violation: %t; specification: %v", name, a.status, a.body, test.status, violated, specified)
 		}
-		checkAnswer(t, sent, a)
+		r.checkAnswer(t, sent, a)
 	}
 }
 
@@ -97,7 +96,7 @@ func TestSpecificationAroundTheSandbox(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if len(reports) > 0 || resp.StatusCode != 200 || len(s.AppointmentsOf("e1")) != 1 || s.Stats().Violations != 0 {
+	if len(reports) > 0 || resp.StatusCode != http.StatusOK || len(s.AppointmentsOf("e1")) != 1 || s.Stats().Violations != 0 {
 		t.Errorf("%d, reported %v, booked %+v for %s", resp.StatusCode, reports, s.Appointments(), ghl.Marker("e1"))
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"ghlsync/ghl/sandbox"
 )
@@ -67,6 +69,7 @@ func differences(events []Event, book []sandbox.Appointment) []string {
 		}
 		return a.SentraEventID
 	}
+	book = slices.DeleteFunc(slices.Clone(book), func(a sandbox.Appointment) bool { return !a.TakesPlace() })
 	found := make(map[string][]sandbox.Appointment)
 	for _, a := range book {
 		found[owner(a)] = append(found[owner(a)], a)
@@ -104,7 +107,27 @@ func (e Event) compare(found []sandbox.Appointment) []string {
 	if a.SentraEventID == "" {
 		return wrong // as GHL booked it: nothing was sent, so there is nothing to compare
 	}
+	if a.Booking != nil {
+		e = e.overAPI(a.Fields)
+	}
 	return append(wrong, e.compareFields(a.Fields)...)
+}
+
+// overAPI is the event as far as the calendar API can say it. Its appointments
+// have no client id and no timestamps of Sentra's, a contact's phone and name
+// are GHL's own, a day ends at the next one's 00:00, and no space stands before
+// the marker.
+func (e Event) overAPI(ghl sandbox.Fields) Event {
+	e.ClientID, e.ClientPhone, e.ClientName = ghl.ClientID, ghl.ClientPhone, ghl.ClientName
+	e.CreatedAt, e.UpdatedAt = ghl.CreatedAt, ghl.UpdatedAt
+	e.Description = strings.TrimRight(e.Description, " \t\r\n")
+	if strings.EqualFold(strings.TrimSpace(e.ClientEmail), ghl.ClientEmail) {
+		e.ClientEmail = ghl.ClientEmail
+	}
+	if day, err := time.Parse(time.DateOnly, e.EndDate); err == nil && e.EndTime == "24:00" {
+		e.EndDate, e.EndTime = day.AddDate(0, 0, 1).Format(time.DateOnly), "00:00"
+	}
+	return e
 }
 
 func (e Event) compareFields(ghl sandbox.Fields) []string {

@@ -29,6 +29,21 @@ func TestDifferences(t *testing.T) {
 	other := in(f)
 	other.ID = "ghl_8"
 
+	// over is what the calendar API has of an event.
+	over := func(change func(*sandbox.Appointment)) sandbox.Appointment {
+		a := in(altered(func(f *sandbox.Fields) {
+			f.ClientID, f.ClientPhone, f.ClientName, f.CreatedAt, f.UpdatedAt = 0, "", "Contact", nil, nil
+		}))
+		a.Booking = &sandbox.Booking{}
+		change(&a)
+		return a
+	}
+	untidy := Event{ID: "1", Fields: altered(func(f *sandbox.Fields) {
+		f.Description, f.ClientEmail, f.EndTime = f.Description+" \n", "Client@example.com ", "24:00"
+	})}
+	cancelled := in(f)
+	cancelled.Status = sandbox.StatusCancelled
+
 	cases := map[string]struct {
 		events []Event
 		book   []sandbox.Appointment
@@ -57,6 +72,17 @@ func TestDifferences(t *testing.T) {
 		"begin":                      {[]Event{own}, []sandbox.Appointment{in(altered(func(f *sandbox.Fields) { f.StartTime = "" }))}, "start_time"},
 		"end":                        {[]Event{own}, []sandbox.Appointment{in(altered(func(f *sandbox.Fields) { f.EndTime = "" }))}, "end_time"},
 		"description":                {[]Event{own}, []sandbox.Appointment{in(altered(func(f *sandbox.Fields) { f.Description = "" }))}, "description"},
+		"over the API":               {[]Event{own}, []sandbox.Appointment{over(func(*sandbox.Appointment) {})}, ""},
+		"over the API, untidy": {[]Event{untidy}, []sandbox.Appointment{over(func(a *sandbox.Appointment) {
+			a.EndDate, a.EndTime = "2024-01-16", "00:00"
+		})}, ""},
+		"over the API, other title":  {[]Event{own}, []sandbox.Appointment{over(func(a *sandbox.Appointment) { a.EventTitle = "" })}, "event_title"},
+		"over the API, other text":   {[]Event{own}, []sandbox.Appointment{over(func(a *sandbox.Appointment) { a.Description = "" })}, "description"},
+		"over the API, other time":   {[]Event{own}, []sandbox.Appointment{over(func(a *sandbox.Appointment) { a.StartTime = "11:00" })}, "start_time"},
+		"over the API, other e-mail": {[]Event{own}, []sandbox.Appointment{over(func(a *sandbox.Appointment) { a.ClientEmail = "x@example.com" })}, "client_email"},
+		"cancelled":                  {[]Event{own}, []sandbox.Appointment{cancelled}, "no appointment"},
+		"cancelled and booked again": {[]Event{own}, []sandbox.Appointment{cancelled, other}, ""},
+		"cancelled and unwanted":     {nil, []sandbox.Appointment{cancelled}, ""},
 		"created_at":                 {[]Event{own}, []sandbox.Appointment{in(altered(func(f *sandbox.Fields) { f.CreatedAt = nil }))}, "created_at"},
 	}
 	for name, c := range cases {
