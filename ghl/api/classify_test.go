@@ -58,6 +58,7 @@ func TestClassify(t *testing.T) {
 		"no appointment, 410":    {update, 410, `{"message":"Appointment not found"}`, gone("APPOINTMENT_NOT_FOUND")},
 		"no appointment, 400":    {update, 400, `{"message":"No such appointment"}`, gone("APPOINTMENT_NOT_FOUND")},
 		"no appointment, 422":    {del, 422, `{"message":["x","Could not find event"]}`, gone("APPOINTMENT_NOT_FOUND")},
+		"no appointment, id":     {update, 400, `{"statusCode":400,"message":"The event id is invalid."}`, gone("APPOINTMENT_NOT_FOUND")},
 		"no appointment's owner": {update, 404, `{"message":"Contact not found"}`, parked("CONTACT_NOT_FOUND")},
 		"404 of some other kind": {del, 404, `{"message":"Location is suspended"}`, parked("HTTP_404")},
 		"404 without a message":  {del, 404, `{}`, parked("HTTP_404")},
