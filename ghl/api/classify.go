@@ -150,8 +150,9 @@ func containsAny(s string, parts ...string) bool {
 func (k kind) codeOf(message string) string {
 	missing := isNotFound(message)
 	about := func(words ...string) bool { return missing && containsAny(message, words...) }
+	byID := k.missing == ghl.CodeAppointmentNotFound
 	switch {
-	case k.missing == ghl.CodeAppointmentNotFound && about("appointment", "event"):
+	case byID && about("appointment", "event"), byID && strings.Contains(message, "event id is invalid"):
 		return ghl.CodeAppointmentNotFound
 	case about("contact"):
 		return ghl.CodeContactNotFound

@@ -58,6 +58,7 @@ func TestClassify(t *testing.T) {
 		"no appointment, 410":    {update, 410, `{"message":"Appointment not found"}`, gone("APPOINTMENT_NOT_FOUND")},
 		"no appointment, 400":    {update, 400, `{"message":"No such appointment"}`, gone("APPOINTMENT_NOT_FOUND")},
 		"no appointment, 422":    {del, 422, `{"message":["x","Could not find event"]}`, gone("APPOINTMENT_NOT_FOUND")},
+		"no appointment, id":     {update, 400, `{"statusCode":400,"message":"The event id is invalid."}`, gone("APPOINTMENT_NOT_FOUND")},
 		"no appointment's owner": {update, 404, `{"message":"Contact not found"}`, parked("CONTACT_NOT_FOUND")},
 		"404 of some other kind": {del, 404, `{"message":"Location is suspended"}`, parked("HTTP_404")},
 		"404 without a message":  {del, 404, `{}`, parked("HTTP_404")},
@@ -106,7 +107,7 @@ func TestClassify(t *testing.T) {
 
 func TestWaits(t *testing.T) {
 	t.Parallel()
-	const left, window, max, daily, dailyLeft = "X-RateLimit-Remaining", "X-RateLimit-Interval-Milliseconds", "X-RateLimit-Max", "X-RateLimit-Limit-Daily", "X-RateLimit-Daily-Remaining"
+	const left, window, most, daily, dailyLeft = "X-RateLimit-Remaining", "X-RateLimit-Interval-Milliseconds", "X-RateLimit-Max", "X-RateLimit-Limit-Daily", "X-RateLimit-Daily-Remaining"
 	for name, test := range map[string]struct {
 		status int
 		header map[string]string
@@ -121,8 +122,8 @@ func TestWaits(t *testing.T) {
 		"window too long":     {429, map[string]string{window: "999999999"}, time.Hour},
 		"day used up":         {429, map[string]string{daily: "200000", dailyLeft: "0", window: "10000"}, time.Hour},
 		"date":                {503, map[string]string{"Retry-After": "Thu, 15 Jan 2026 12:00:30 GMT"}, 30 * time.Second},
-		"done, rest used up":  {200, map[string]string{max: "100", left: "0", window: "10000"}, 10 * time.Second},
-		"done, rest not used": {200, map[string]string{max: "100", left: "1", window: "10000"}, 0},
+		"done, rest used up":  {200, map[string]string{most: "100", left: "0", window: "10000"}, 10 * time.Second},
+		"done, rest not used": {200, map[string]string{most: "100", left: "1", window: "10000"}, 0},
 	} {
 		header := make(http.Header)
 		for name, value := range test.header {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,11 +113,46 @@ func (k *checker) slot() {
 }
 
 func (k *checker) ghl() {
+	if k.c.GHL.Mode == API {
+		k.api()
+		return
+	}
 	url := k.c.GHL.WebhookURL.Reveal()
 	if url == "" {
 		k.wrong("GHL_WEBHOOK_URL", "is not set", "copy it from the inbound webhook trigger of the GHL workflow")
 	} else if _, err := ghl.ParseWebhookURL(url); err != nil {
 		k.wrong("GHL_WEBHOOK_URL", err.Error(), "")
+	}
+}
+
+// meetingLocations are GHL's kinds of place.
+var meetingLocations = []string{"custom", "zoom", "gmeet", "phone", "address", "ms_teams", "google"}
+
+func (k *checker) api() {
+	g := &k.c.GHL
+	for _, required := range []struct{ name, value, mend string }{
+		{"GHL_API_TOKEN", g.APIToken.Reveal(), "make a Private Integration in the location's settings in GHL and copy its token"},
+		{"GHL_LOCATION_ID", g.LocationID, "copy it from the location's business profile in GHL"},
+		{"GHL_ONBOARDING_CALENDAR_ID", g.OnboardingCalendarID, "copy it from the calendar's settings in GHL"},
+		{"GHL_HANDOVER_CALENDAR_ID", g.HandoverCalendarID, "copy it from the calendar's settings in GHL"},
+	} {
+		if required.value == "" {
+			k.wrong(required.name, "is not set", required.mend)
+		}
+	}
+	if token := g.APIToken.Reveal(); token != "" && !ghl.UsableHeader(token, 4096) {
+		k.wrong("GHL_API_TOKEN", "holds characters that cannot travel in a header", "copy it again, without quotes or line breaks")
+	}
+	if _, err := ghl.ParseAPIURL(g.APIURL); err != nil {
+		k.wrong("GHL_API_URL", err.Error(), "")
+	}
+	if g.MeetingLocationType != "" && !slices.Contains(meetingLocations, g.MeetingLocationType) {
+		k.wrong("GHL_MEETING_LOCATION_TYPE", "is not one of the choices", "use "+strings.Join(meetingLocations, ", ")+", or leave it empty")
+	}
+	for _, eventType := range k.c.Sentra.EventTypes {
+		if _, ok := g.Calendars()[eventType]; !ok {
+			k.wrong("SENTRA_EVENT_TYPES", fmt.Sprintf("names %q, which has no calendar with GHL_MODE=api", eventType), "use onboarding and handover alone, or GHL_MODE=webhook")
+		}
 	}
 }
 

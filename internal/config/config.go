@@ -67,7 +67,7 @@ type State struct {
 // GHL is the target and how it is called.
 type GHL struct {
 	Mode Mode `env:"GHL_MODE,default=webhook" need:"ghl"`
-	// WebhookURL has passed ghl.ParseWebhookURL.
+	// WebhookURL has passed ghl.ParseWebhookURL. Empty with GHL_MODE=api.
 	WebhookURL Secret `env:"GHL_WEBHOOK_URL" need:"ghl" show:"url"`
 	// WebhookEnabled false captures and keeps what is wanted, and delivers nothing.
 	WebhookEnabled bool `env:"GHL_WEBHOOK_ENABLED,default=true" need:"ghl"`
@@ -77,8 +77,13 @@ type GHL struct {
 	LocationID           string `env:"GHL_LOCATION_ID" need:"ghl"`
 	OnboardingCalendarID string `env:"GHL_ONBOARDING_CALENDAR_ID" need:"ghl"`
 	HandoverCalendarID   string `env:"GHL_HANDOVER_CALENDAR_ID" need:"ghl"`
-	APIURL               string `env:"GHL_API_URL" need:"ghl" show:"url"`
+	APIURL               string `env:"GHL_API_URL,default=https://services.leadconnectorhq.com" need:"ghl" show:"url"` // has passed ghl.ParseAPIURL
 	CreateContacts       bool   `env:"GHL_CREATE_CONTACTS,default=false" need:"ghl"`
+	AssignedUserID       string `env:"GHL_ASSIGNED_USER_ID" need:"ghl"`
+	// IgnoreFreeSlot: Sentra's calendar decides what is free, not GHL's.
+	IgnoreFreeSlot      bool   `env:"GHL_IGNORE_FREE_SLOT,default=true" need:"ghl"`
+	Notify              bool   `env:"GHL_NOTIFY,default=false" need:"ghl"`
+	MeetingLocationType string `env:"GHL_MEETING_LOCATION_TYPE" need:"ghl"`
 
 	Rate  Rate `env:"GHL_RATE,default=8/s" need:"ghl"`
 	Burst int  `env:"GHL_BURST,default=20" need:"ghl"`
@@ -90,6 +95,11 @@ type GHL struct {
 	RetryCap    time.Duration `env:"GHL_RETRY_CAP,default=5m" need:"ghl"`
 	// DeleteFuse is how many retractions in a minute are too many; 0 is off.
 	DeleteFuse int `env:"GHL_DELETE_FUSE,default=50" need:"ghl"`
+}
+
+// Calendars gives the calendar of each event type that has one in GHL_MODE=api.
+func (g GHL) Calendars() map[string]string {
+	return map[string]string{"onboarding": g.OnboardingCalendarID, "handover": g.HandoverCalendarID}
 }
 
 // HTTP is the daemon's own server.

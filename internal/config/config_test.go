@@ -46,6 +46,7 @@ func TestDefaults(t *testing.T) {
 		Mode: Webhook, WebhookURL: "https://example.com/hooks/hunter2", WebhookEnabled: true,
 		Rate: 8, Burst: 20, Settle: time.Minute, Concurrency: 8, Timeout: 15 * time.Second,
 		RetryBase: time.Second, RetryCap: 5 * time.Minute, DeleteFuse: 50,
+		APIURL: "https://services.leadconnectorhq.com", IgnoreFreeSlot: true,
 	}
 	if diff := cmp.Diff(want, c.GHL); diff != "" {
 		t.Errorf("GHL (-want +got)\n%s", diff)

@@ -108,17 +108,8 @@ func (b *Bytes) EnvDecode(v string) error {
 // EnvDecode takes auto, text or json.
 func (f *LogFormat) EnvDecode(v string) error { return oneOf(f, v, LogAuto, LogText, LogJSON) }
 
-// EnvDecode takes webhook. The API mode is known and refused.
-func (m *Mode) EnvDecode(v string) error {
-	if Mode(v) == API {
-		return bad("is not available in this version", "use webhook")
-	}
-	if Mode(v) != Webhook {
-		return bad("is not a known mode", "use webhook")
-	}
-	*m = Webhook
-	return nil
-}
+// EnvDecode takes webhook or api.
+func (m *Mode) EnvDecode(v string) error { return oneOf(m, v, Webhook, API) }
 
 // EnvDecode takes debug, info, warn or error, and slog's offsets (info+2).
 func (l *LogLevel) EnvDecode(v string) error {
