@@ -60,3 +60,8 @@ func quote(s string) []byte {
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
+
+// Encode is [Envelope]: the webhook's body is the same for every webhook.
+func (w *Webhook) Encode(op Operation, eventID, appointmentID string, eventData []byte) []byte {
+	return Envelope(op, eventID, appointmentID, eventData)
+}

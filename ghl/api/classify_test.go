@@ -151,16 +151,16 @@ func TestObserve(t *testing.T) {
 		with(on(get+"c", 429, ``), map[string]string{"X-RateLimit-Max": "100", "X-RateLimit-Remaining": "0"}),
 		with(on(get+"d", 429, ``), map[string]string{"X-RateLimit-Max": "many", "X-RateLimit-Remaining": "-1", "X-RateLimit-Daily-Remaining": "5"}),
 	)
-	var got []Quota
+	var got []ghl.Quota
 	o := options(d.url)
-	o.Observe = func(q Quota) { got = append(got, q) }
+	o.Observe = func(q ghl.Quota) { got = append(got, q) }
 	c := newClient(t, o)
 	for _, id := range []string{"a", "b", "c", "d"} {
 		c.GetAppointment(t.Context(), id)
 	}
-	want := []Quota{
-		{Known: true, Max: 100, Remaining: 97, Interval: 10 * time.Second, DailyKnown: true, DailyLimit: 200_000, DailyRemaining: 199_997},
-		{Known: true, Max: 100},
+	want := []ghl.Quota{
+		{Max: 100, Remaining: 97, Interval: 10 * time.Second, DailyMax: 200_000, DailyRemaining: 199_997},
+		{Max: 100, DailyMax: -1, DailyRemaining: -1},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -43,7 +43,7 @@ type Options struct {
 	Pace func(ctx context.Context) error
 	// Observe, if set, is told what each answer says of GHL's limits. It must be
 	// quick, and is called by all that call the Client.
-	Observe func(Quota)
+	Observe func(ghl.Quota)
 }
 
 // Client makes the calls. It is safe for concurrent use.

@@ -294,15 +294,15 @@ func TestRefusals(t *testing.T) {
 
 func TestQuota(t *testing.T) {
 	t.Parallel()
-	var quotas []api.Quota
+	var quotas []ghl.Quota
 	set := sandbox.API{Quota: sandbox.Quota{Burst: 2, Interval: time.Hour, Daily: 100}}
-	r := newRig(t, set, func(o *api.Options) { o.Observe = func(q api.Quota) { quotas = append(quotas, q) } })
+	r := newRig(t, set, func(o *api.Options) { o.Observe = func(q ghl.Quota) { quotas = append(quotas, q) } })
 	r.must(r.send(ghl.Created, ghl.Request{})) // a search and the create
 	res := r.send(ghl.Updated, ghl.Request{AppointmentID: r.only().ID})
 	if res.Outcome != ghl.Retry || res.Code != "HTTP_429" || res.RetryAfter != time.Hour || res.MaybeActed {
 		t.Errorf("%+v", res)
 	}
-	want := api.Quota{Known: true, Max: 2, Remaining: 0, Interval: time.Hour, DailyKnown: true, DailyLimit: 100, DailyRemaining: 98}
+	want := ghl.Quota{Max: 2, Remaining: 0, Interval: time.Hour, DailyMax: 100, DailyRemaining: 98}
 	if len(quotas) != 3 || quotas[0].Remaining != 1 || quotas[2] != want {
 		t.Errorf("%+v", quotas)
 	}

@@ -20,7 +20,6 @@ import (
 	"ghlsync/internal/admin"
 	"ghlsync/internal/config"
 	"ghlsync/internal/pipeline"
-	"ghlsync/internal/version"
 	"ghlsync/state/sqlite"
 	"ghlsync/translator"
 )
@@ -41,7 +40,7 @@ type Daemon struct {
 	hooks Hooks
 
 	store     *sqlite.Store
-	webhook   *ghl.Webhook
+	target    target
 	deliverer *deliver.Deliverer
 	capture   *pipeline.Capture
 	admin     *admin.Server
@@ -115,14 +114,15 @@ func (d *Daemon) run(ctx context.Context) {
 
 func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 	g := d.cfg.GHL
+	var deliverer *deliver.Deliverer // which the client is made for, and which needs the client
+	pace := func(ctx context.Context) error { return deliverer.Pace(ctx) }
+	observe := func(q ghl.Quota) { deliverer.Observe(q) }
 	var err error
-	if d.webhook, err = ghl.NewWebhook(ghl.WebhookOptions{
-		URL: g.WebhookURL.Reveal(), Timeout: g.Timeout, Concurrency: g.Concurrency, Version: version.Read().String(),
-	}); err != nil {
-		return fmt.Errorf("set up webhook: %w", err)
+	if d.target, err = newTarget(d.cfg, pace, observe); err != nil {
+		return fmt.Errorf("set up the client of GHL: %w", err)
 	}
-	deliverer, err := deliver.New(deliver.Options{
-		Store: d.store, Sender: d.webhook, Logger: d.log.With(slog.String("component", "deliver")),
+	deliverer, err = deliver.New(deliver.Options{
+		Store: d.store, Sender: d.target, Encode: d.target.Encode, Zone: d.cfg.Sentra.Timezone.Location(), Logger: d.log.With(slog.String("component", "deliver")),
 		Disabled: !g.WebhookEnabled, Owner: owner,
 		Concurrency: g.Concurrency, Timeout: g.Timeout, Rate: rate.Limit(g.Rate), Burst: g.Burst,
 		RetryBase: g.RetryBase, RetryCap: g.RetryCap, Hook: d.hooks.Delivered,
@@ -207,8 +207,8 @@ func (d *Daemon) undo(ctx context.Context) error {
 	if d.admin != nil {
 		errs = append(errs, d.admin.Stop(ctx))
 	}
-	if d.webhook != nil {
-		d.webhook.Close()
+	if d.target != nil {
+		d.target.Close()
 	}
 	return errors.Join(append(errs, d.store.Close())...)
 }
