@@ -322,6 +322,10 @@ type status struct {
 		Paused   bool   `json:"paused"`
 		Breaker  string `json:"breaker"`
 		InFlight int    `json:"in_flight"`
+		Quota    *struct {
+			DailyMax       int `json:"daily_max"`
+			DailyRemaining int `json:"daily_remaining"`
+		} `json:"quota"`
 	} `json:"delivery"`
 }
 
