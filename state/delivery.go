@@ -169,12 +169,19 @@ func (m *Mapping) delivered(now time.Time, r Result) (retired string) {
 	m.Call = nil
 	m.Attempts = 0
 	m.GHLAt = now
-	if call.Operation == Delete {
+	m.Drift, m.DriftAt = NoDrift, time.Time{}
+	failed := m.Parked != "" && call.Revision == m.Revision // so a callback said while it was in flight
+	if call.Operation == Delete && !failed {
 		return m.deleted(call)
 	}
-	m.GHL, m.GHLHash = GHLPresent, call.Hash
-	if r.AppointmentID != "" {
-		m.AppointmentID = r.AppointmentID
+	if call.Operation != Delete {
+		m.GHL, m.GHLHash = GHLPresent, call.Hash
+		if r.AppointmentID != "" {
+			m.AppointmentID = r.AppointmentID
+		}
+	}
+	if failed {
+		m.undone(call.Operation)
 	}
 	return ""
 }

@@ -148,6 +148,8 @@ type Mapping struct {
 	GHLHash string    // of the payload GHL has; "" if not known
 	GHLAt   time.Time // when that became known
 	Assumed bool      // recorded by the baseline as already in GHL, untouched since
+	Drift   Drift     // what somebody else did to it since; a delivered call ends it
+	DriftAt time.Time
 
 	// Delivery.
 	Attempts    int       // calls since the last success or change

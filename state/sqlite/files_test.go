@@ -173,6 +173,8 @@ func TestWhatIsNoFile(t *testing.T) {
 func TestOlderSchemaIsMigrated(t *testing.T) {
 	t.Parallel()
 	path := made(t)
+	raw(t, path, "DROP INDEX ghl_sync_mappings_drift", "ALTER TABLE ghl_sync_mappings DROP COLUMN drift",
+		"ALTER TABLE ghl_sync_mappings DROP COLUMN drift_at")
 	raw(t, path, "DROP TABLE delivery_pause", "DELETE FROM goose_db_version WHERE version_id > 1")
 	if _, err := sqlite.OpenReadOnly(t.Context(), path); err == nil || !strings.Contains(err.Error(), "start the daemon") {
 		t.Errorf("for reading: %v", err)
