@@ -141,6 +141,9 @@ func (m *Mapping) Finish(now time.Time, r Result) (retired string) {
 	}
 	m.LeaseOwner, m.LeaseUntil = "", time.Time{}
 	m.UpdatedAt = now
+	if m.Call.Operation == Create && m.AppointmentID != "" && (r.Outcome == Ambiguous || r.MaybeActed) {
+		r = Result{Outcome: Delivered} // a callback has told that it was acted on
+	}
 	m.SyncError = r.Code
 	switch r.Outcome {
 	case Delivered:
