@@ -33,6 +33,8 @@ type Options struct {
 	// concurrent use.
 	OnRequest func(Arrival)
 
+	Callbacks Callbacks // how it calls back; see also Sandbox.CallBack
+
 	Now func() time.Time // nil: time.Now
 }
 
@@ -68,6 +70,7 @@ type Sandbox struct {
 	rules      []activeRule
 	seed       uint64
 	dice       *rand.Rand
+	caller     caller
 }
 
 // New makes a sandbox with an empty book.
@@ -86,6 +89,7 @@ func New(o Options) *Sandbox {
 	}
 	s := &Sandbox{opts: o, ending: make(chan struct{}), flights: make(map[string][]*flight)}
 	s.clear()
+	s.CallBack(o.Callbacks)
 	s.mux = s.routes()
 	return s
 }

@@ -55,7 +55,7 @@ func (in *Inbound) workflow(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	res, err := in.Report(r.Context(), report)
-	in.conclude(w, r, res, err, "event", report.EventID, report.AppointmentID)
+	in.conclude(w, r, res, err, "sentra_event_id", report.EventID, report.AppointmentID)
 }
 
 func (in *Inbound) app(w http.ResponseWriter, r *http.Request) {
@@ -101,7 +101,7 @@ func (in *Inbound) conclude(w http.ResponseWriter, r *http.Request, res Result, 
 		return
 	}
 	in.o.Log.Log(r.Context(), res.level(), "callback taken",
-		slog.String("result", string(res)), slog.String(key, about), slog.String("appointment", appointment))
+		slog.String("result", string(res)), slog.String(key, about), slog.String("ghl_appointment_id", appointment))
 	code := http.StatusOK
 	if res == UnknownEvent {
 		code = http.StatusAccepted
