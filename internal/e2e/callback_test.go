@@ -103,13 +103,13 @@ func TestCallbackTellsTheAppointment(t *testing.T) {
 func TestLateCallbackOfAFormerEvent(t *testing.T) {
 	t.Parallel()
 	r, how := calledBack(t, sandbox.Callbacks{Held: true})
-	r.insertAt("event-1", "2030-01-01T00:00:00Z")
+	r.insertAt("event-1", "2020-01-01T00:00:00Z")
 	r.caughtUp()
 	first := r.held(1)[0]
 	r.faults(deletesNothing, asGHL)
 	r.db.Exec(t, "DELETE FROM calendar_events WHERE id = 'event-1'")
 	r.caughtUp()
-	r.insertAt("event-1", "2030-01-02T00:00:00Z")
+	r.insertAt("event-1", "2020-01-02T00:00:00Z")
 	r.caughtUp()
 	var second sandbox.Callback
 	for _, b := range r.ghl.HeldCallbacks() {
