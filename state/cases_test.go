@@ -424,6 +424,29 @@ var cases = map[string]func(r *rig){
 			r.Fatalf("appointment is %q", r.m.AppointmentID)
 		}
 	},
+	"a callback before the answer, which is lost, resolves the create": func(r *rig) {
+		r.upsert("a")
+		r.begins(state.Create)
+		r.learns("ghl_1", true)
+		r.lost()
+		r.settles()
+		r.upsert("b")
+		r.begins(state.Update)
+	},
+	"a callback before the answer, which is that it may have been acted on": func(r *rig) {
+		r.upsert("a")
+		r.begins(state.Create)
+		r.learns("ghl_1", true)
+		r.refused(true)
+		r.settles()
+	},
+	"a callback before a crash": func(r *rig) {
+		r.upsert("a")
+		r.begins(state.Create)
+		r.learns("ghl_1", true)
+		r.m.Abandon(r.now, settle)
+		r.settles()
+	},
 	"a callback instead of the answer resolves the create": func(r *rig) {
 		r.upsert("a")
 		r.begins(state.Create)

@@ -144,6 +144,9 @@ func (m *Mapping) Finish(now time.Time, r Result) (retired string) {
 	}
 	m.LeaseOwner, m.LeaseUntil = "", time.Time{}
 	m.UpdatedAt = now
+	if m.Call.Operation == Create && m.AppointmentID != "" && (r.Outcome == Ambiguous || r.MaybeActed) {
+		r = Result{Outcome: Delivered} // a callback has told that it was acted on
+	}
 	m.SyncError = r.Code
 	switch r.Outcome {
 	case Delivered:
@@ -172,9 +175,22 @@ func (m *Mapping) delivered(now time.Time, r Result) (retired string) {
 	m.Call = nil
 	m.Attempts = 0
 	m.GHLAt = now
-	if call.Operation == Delete {
+	m.Drift, m.DriftAt = NoDrift, time.Time{}
+	failed := m.Parked != "" && call.Revision == m.Revision // so a callback said while it was in flight
+	if call.Operation == Delete && !failed {
 		return m.deleted(call)
 	}
+	if call.Operation != Delete {
+		m.took(call, r)
+	}
+	if failed {
+		m.undone(call.Operation)
+	}
+	return ""
+}
+
+// took is the end of a create or an update: GHL has what the call carried.
+func (m *Mapping) took(call *Call, r Result) {
 	m.GHL, m.GHLHash, m.Known = GHLPresent, call.Hash, nil
 	if r.AppointmentID != "" {
 		m.AppointmentID = r.AppointmentID
@@ -182,7 +198,6 @@ func (m *Mapping) delivered(now time.Time, r Result) (retired string) {
 	if m.AppointmentID == "" && call.Revision != m.Revision {
 		m.Known = call.Body
 	}
-	return ""
 }
 
 // deleted ends a delete. If it overtook a create that GHL may still act on, what

@@ -149,6 +149,8 @@ type Mapping struct {
 	GHLHash string    // of the payload GHL has; "" if not known
 	GHLAt   time.Time // when that became known
 	Assumed bool      // recorded by the baseline as already in GHL, untouched since
+	Drift   Drift     // what somebody else did to it since; a delivered call ends it
+	DriftAt time.Time
 	// Known is what GHL has, or may have, of the event, while its appointment's id
 	// is not known and neither the call nor Payload says it: the body of an earlier
 	// call, or an event_data object. It tells where to look the appointment up.

@@ -69,6 +69,8 @@ type Filter struct {
 	Listed bool
 	Status Status
 	Held   bool
+	// Drifted selects rows whose appointment somebody else changed or deleted.
+	Drifted bool
 	// Query matches a part of the event id or of the appointment id, literally.
 	Query string
 	// WantedBefore selects rows wanted present whose version is older.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ghlsync/ghl/sandbox"
+	"ghlsync/internal/config"
 )
 
 const sandboxHelp = `Run a GHL to try things against: an inbound webhook and the calendar API with an
@@ -36,10 +37,22 @@ func newSandbox(std streams) *cobra.Command {
   ghlsync sandbox --addr 127.0.0.1:0    on a free port
   curl -X PUT --data '{"status":503,"count":5}' http://127.0.0.1:8090/sandbox/faults`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runSandbox(cmd.Context(), std, addr, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Callbacks.URL != "" {
+				cfg, _, err := config.Load(cmd.Context(), std.environment(), config.NeedHTTP)
+				if err != nil {
+					return err
+				}
+				o.Callbacks.Secret = cfg.HTTP.CallbackSecret.Reveal()
+			}
+			return runSandbox(cmd.Context(), std, addr, o)
+		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultSandboxAddr, "address to listen on, HOST:PORT")
 	cmd.Flags().BoolVar(&o.IgnoreIdempotencyKeys, "ignore-keys", false, "act on a repeated delivery id again, as some receivers do")
+	cmd.Flags().StringVar(&o.Callbacks.URL, "callback-url", "", "call back here when an appointment changes, with CALLBACK_SECRET")
+	cmd.Flags().DurationVar(&o.Callbacks.Delay, "callback-delay", 0, "how long after the change")
+	cmd.Flags().IntVar(&o.Callbacks.Copies, "callback-copies", 1, "how often each callback is sent")
 	cmd.Flags().BoolVar(&o.Lenient, "lenient", false, "act on bodies that are not quite the guide's")
 	return cmd
 }

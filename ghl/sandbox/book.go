@@ -134,7 +134,7 @@ func (b *book) apply(p payload, now time.Time) (verdict, error) {
 		// Booked in GHL by hand and adopted: now it is known whose it is.
 		a.SentraEventID = p.eventID
 		b.link(p.eventID, a.ID)
-	} else if a.SentraEventID != p.eventID {
+	} else if a.SentraEventID != p.eventID && !orphaned(p, a) {
 		return verdict{}, fmt.Errorf("appointment %s belongs to event %q", a.ID, a.SentraEventID)
 	}
 	if p.operation == ghl.Deleted {
@@ -144,4 +144,10 @@ func (b *book) apply(p payload, now time.Time) (verdict, error) {
 		a.Changes++
 	}
 	return verdict{id: a.ID, acted: true}, nil
+}
+
+// orphaned reports whether the payload deletes an appointment that no event has any
+// more: it names it instead of an event.
+func orphaned(p payload, a *Appointment) bool {
+	return p.operation == ghl.Deleted && p.eventID == "orphan:"+a.ID && p.appointmentID == a.ID
 }

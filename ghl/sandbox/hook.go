@@ -149,6 +149,7 @@ func (s *Sandbox) play(w http.ResponseWriter, r *http.Request, c *call) {
 			s.answer(w, c, http.StatusUnprocessableEntity, failureBody("INVALID_PAYLOAD", err.Error()))
 			return
 		}
+		s.reportBack(c, v)
 	}
 	if !s.pause(r.Context(), c.fault.DelayAfter) {
 		s.drop(w, c)

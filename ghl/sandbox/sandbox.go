@@ -35,6 +35,8 @@ type Options struct {
 	// concurrent use.
 	OnRequest func(Arrival)
 
+	Callbacks Callbacks // how it calls back; see also Sandbox.CallBack
+
 	Now func() time.Time // nil: time.Now
 }
 
@@ -74,6 +76,7 @@ type Sandbox struct {
 	rules      []activeRule
 	seed       uint64
 	dice       *rand.Rand
+	caller     caller
 }
 
 // New makes a sandbox with an empty book.
@@ -93,6 +96,7 @@ func New(o Options) *Sandbox {
 	o.API = o.API.normal()
 	s := &Sandbox{opts: o, ending: make(chan struct{}), flights: make(map[string][]*flight)}
 	s.clear()
+	s.CallBack(o.Callbacks)
 	s.mux = s.routes()
 	return s
 }

@@ -23,7 +23,7 @@ type handler struct {
 }
 
 // newHandler makes the routes. Each is one line here, with its guard.
-func newHandler(service *Service, token string, log *slog.Logger) http.Handler {
+func newHandler(service *Service, token string, callbacks Callbacks, log *slog.Logger) http.Handler {
 	h := &handler{service: service, log: log}
 	g := newGuard(token)
 	mux := http.NewServeMux()
@@ -42,6 +42,9 @@ func newHandler(service *Service, token string, log *slog.Logger) http.Handler {
 	mux.HandleFunc("POST /api/v1/delivery/resume", g.wrap(h.pause(false)))
 	mux.HandleFunc("POST /api/v1/reconcile", g.wrap(h.reconcile))
 	mux.HandleFunc("POST /api/v1/backfill", g.wrap(h.backfill))
+	// Who calls back has a secret of its own, and no token.
+	mux.Handle("POST /callbacks/ghl", h.callback(callbacks.Workflow))
+	mux.Handle("POST /callbacks/ghl/app", h.callback(callbacks.App))
 	mux.HandleFunc("/", g.wrap(h.nothing))
 	return http.NewCrossOriginProtection().Handler(mux)
 }

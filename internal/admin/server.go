@@ -34,7 +34,9 @@ type Options struct {
 	Addr    string // HTTP_ADDR; port 0 takes a free one
 	Token   string // HTTP_TOKEN; "" only on a loopback address
 	Service *Service
-	Log     *slog.Logger
+	// Callbacks need no token.
+	Callbacks Callbacks
+	Log       *slog.Logger
 }
 
 // Server is the daemon's HTTP server.
@@ -52,7 +54,7 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{addr: o.Addr, log: o.Log.With(slog.String(logging.Component, "http"))}
 	s.http = &http.Server{
-		Handler:           newHandler(o.Service, o.Token, s.log),
+		Handler:           newHandler(o.Service, o.Token, o.Callbacks, s.log),
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader,
 		// net/http reports broken handshakes and panics here.

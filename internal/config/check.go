@@ -10,6 +10,7 @@ import (
 
 	"ghlsync/cdc"
 	"ghlsync/ghl"
+	"ghlsync/ghl/callback"
 )
 
 // nameAndDefault takes an env tag apart. A default is the last option and may
@@ -47,6 +48,7 @@ func check(c *Config, known []variable, env *Environment, needed func(Need) bool
 	}
 	if needed(NeedHTTP) {
 		k.http()
+		k.callbacks()
 	}
 	return k.problems
 }
@@ -201,6 +203,18 @@ func (k *checker) http() {
 	}
 	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		k.wrong("HTTP_TOKEN", "holds characters that cannot travel in a header", "use letters and digits, such as the output of 'openssl rand -hex 24'")
+	}
+}
+
+// callbacks checks the secret that GHL's workflow sends.
+func (k *checker) callbacks() {
+	const mend = "use a long random text of letters and digits, such as the output of 'openssl rand -hex 24'"
+	secret := k.c.HTTP.CallbackSecret.Reveal()
+	if secret != "" && len(secret) < callback.MinSecret {
+		k.wrong("CALLBACK_SECRET", fmt.Sprintf("has less than %d characters", callback.MinSecret), mend)
+	}
+	if strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		k.wrong("CALLBACK_SECRET", "holds characters that cannot travel in a header", mend)
 	}
 }
 

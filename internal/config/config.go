@@ -14,6 +14,8 @@ import (
 //   - need names the Need under which the variable is checked;
 //   - show says how Redacted shows it: not at all ("secret"), or scheme and
 //     host alone ("url");
+//   - file:"true" allows the value in a file, which the variable with _FILE at the
+//     end of its name names;
 //   - empty:"value" keeps an explicitly empty variable from meaning 'not set'.
 type Config struct {
 	Sentra Sentra
@@ -30,7 +32,7 @@ type Config struct {
 type Sentra struct {
 	// DatabaseURL is a connection string for a direct, unpooled connection, as a
 	// URL or in keyword/value form.
-	DatabaseURL Secret `env:"SENTRA_DATABASE_URL" need:"database" show:"url"`
+	DatabaseURL Secret `env:"SENTRA_DATABASE_URL" need:"database" show:"url" file:"true"`
 	// Tables are 'schema.table', in the spelling of SQL.
 	EventsTable  string `env:"SENTRA_EVENTS_TABLE,default=public.calendar_events" need:"objects"`
 	ClientsTable string `env:"SENTRA_CLIENTS_TABLE,default=public.clients" need:"objects"`
@@ -61,19 +63,19 @@ type CDC struct {
 
 // State is where mappings and checkpoint are kept.
 type State struct {
-	URL StateURL `env:"STATE_URL,default=sqlite:ghlsync.db" need:"state" show:"url"`
+	URL StateURL `env:"STATE_URL,default=sqlite:ghlsync.db" need:"state" show:"url" file:"true"`
 }
 
 // GHL is the target and how it is called.
 type GHL struct {
 	Mode Mode `env:"GHL_MODE,default=webhook" need:"ghl"`
 	// WebhookURL has passed ghl.ParseWebhookURL. Empty with GHL_MODE=api.
-	WebhookURL Secret `env:"GHL_WEBHOOK_URL" need:"ghl" show:"url"`
+	WebhookURL Secret `env:"GHL_WEBHOOK_URL" need:"ghl" show:"url" file:"true"`
 	// WebhookEnabled false captures and keeps what is wanted, and delivers nothing.
 	WebhookEnabled bool `env:"GHL_WEBHOOK_ENABLED,default=true" need:"ghl"`
 
 	// These belong to GHL_MODE=api.
-	APIToken             Secret `env:"GHL_API_TOKEN" need:"ghl" show:"secret"`
+	APIToken             Secret `env:"GHL_API_TOKEN" need:"ghl" show:"secret" file:"true"`
 	LocationID           string `env:"GHL_LOCATION_ID" need:"ghl"`
 	OnboardingCalendarID string `env:"GHL_ONBOARDING_CALENDAR_ID" need:"ghl"`
 	HandoverCalendarID   string `env:"GHL_HANDOVER_CALENDAR_ID" need:"ghl"`
@@ -93,6 +95,10 @@ type GHL struct {
 	Timeout     time.Duration `env:"GHL_TIMEOUT,default=15s" need:"ghl"`
 	RetryBase   time.Duration `env:"GHL_RETRY_BASE,default=1s" need:"ghl"`
 	RetryCap    time.Duration `env:"GHL_RETRY_CAP,default=5m" need:"ghl"`
+	// AppPublicKey is that of GHL's marketplace; none: no endpoint for an app.
+	AppPublicKey PublicKey `env:"GHL_APP_PUBLIC_KEY" need:"ghl" show:"secret" file:"true"`
+	// Drift is what becomes of appointments that somebody else changed.
+	Drift Drift `env:"GHL_DRIFT,default=report" need:"ghl"`
 	// DeleteFuse is how many retractions in a minute are too many; 0 is off.
 	DeleteFuse int `env:"GHL_DELETE_FUSE,default=50" need:"ghl"`
 }
@@ -105,9 +111,9 @@ func (g GHL) Calendars() map[string]string {
 // HTTP is the daemon's own server.
 type HTTP struct {
 	Addr  string `env:"HTTP_ADDR,default=127.0.0.1:8089" need:"http"`
-	Token Secret `env:"HTTP_TOKEN" need:"http" show:"secret"`
+	Token Secret `env:"HTTP_TOKEN" need:"http" show:"secret" file:"true"`
 	// CallbackSecret empty: no callback endpoint.
-	CallbackSecret Secret `env:"CALLBACK_SECRET" need:"http" show:"secret"`
+	CallbackSecret Secret `env:"CALLBACK_SECRET" need:"http" show:"secret" file:"true"`
 }
 
 // Log is how the daemon speaks.

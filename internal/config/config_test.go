@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 	want := GHL{
 		Mode: Webhook, WebhookURL: "https://example.com/hooks/hunter2", WebhookEnabled: true,
 		Rate: 8, Burst: 20, Settle: time.Minute, Concurrency: 8, Timeout: 15 * time.Second,
-		RetryBase: time.Second, RetryCap: 5 * time.Minute, DeleteFuse: 50,
+		RetryBase: time.Second, RetryCap: 5 * time.Minute, Drift: DriftReport, DeleteFuse: 50,
 		APIURL: "https://services.leadconnectorhq.com", IgnoreFreeSlot: true,
 	}
 	if diff := cmp.Diff(want, c.GHL); diff != "" {
@@ -100,7 +100,7 @@ func TestRate(t *testing.T) {
 
 func TestSecretIsNeverPrinted(t *testing.T) {
 	t.Parallel()
-	c := load(t, map[string]string{"HTTP_TOKEN": "hunter2", "CALLBACK_SECRET": "hunter2", "GHL_API_TOKEN": "hunter2"})
+	c := load(t, map[string]string{"HTTP_TOKEN": "hunter2", "CALLBACK_SECRET": "hunter2-hunter2-hunter2", "GHL_API_TOKEN": "hunter2"})
 	encoded, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"ghlsync/ghl/callback"
 )
 
 // valueError is what a decoder has to say about a value; the name is added by
@@ -102,6 +104,23 @@ func (b *Bytes) EnvDecode(v string) error {
 		return bad("is not an amount of data", mend)
 	}
 	*b = Bytes(n * unit)
+	return nil
+}
+
+// EnvDecode takes report or restore.
+func (d *Drift) EnvDecode(v string) error { return oneOf(d, v, DriftReport, DriftRestore) }
+
+// EnvDecode reads a key of Ed25519; the empty text is none.
+func (k *PublicKey) EnvDecode(v string) error {
+	*k = nil
+	if v == "" {
+		return nil
+	}
+	key, err := callback.ParsePublicKey(v)
+	if err != nil {
+		return bad(err.Error(), "copy it from GHL's webhook guide: in PEM, or the line between PEM's two")
+	}
+	*k = PublicKey(key)
 	return nil
 }
 

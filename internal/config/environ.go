@@ -20,6 +20,7 @@ type Origin string
 const (
 	FromEnvironment Origin = "environment"
 	FromFile        Origin = ".env"
+	FromItsFile     Origin = "file" // that NAME_FILE names
 	FromDefault     Origin = "default"
 	NotSet          Origin = "not set" // and there is no default
 )
@@ -29,7 +30,8 @@ const (
 type Environment struct {
 	process map[string]string
 	file    map[string]string
-	problem *Problem // of the file
+	read    map[string]string // from files that variables name
+	problem *Problem          // of the file
 }
 
 // Environ takes the process's environment and the file `.env` in the directory
@@ -97,6 +99,9 @@ func (e *Environment) Lookup(name string) (string, bool) {
 }
 
 func (e *Environment) find(name string) (string, Origin, bool) {
+	if value, ok := e.read[name]; ok {
+		return value, FromItsFile, true
+	}
 	if value, ok := e.process[name]; ok {
 		return value, FromEnvironment, true
 	}

@@ -48,7 +48,12 @@ func Load(ctx context.Context, env *Environment, needs ...Need) (Config, Warning
 		problems = append(problems, *env.problem)
 	}
 	wrong := make(map[string]bool)
+	env, unread := env.withFiles(known)
 	for _, v := range known {
+		if p, found := unread[v.name]; found && needed(v.need) {
+			problems = append(problems, p)
+			wrong[v.name] = true
+		}
 		text, origin := v.inForce(env)
 		c.settings = append(c.settings, Setting{Name: v.name, Value: v.shown(text), Origin: origin})
 		if err := v.decode(ctx, env, &c); err != nil && needed(v.need) {
@@ -86,6 +91,7 @@ type variable struct {
 	need     Need
 	show     string
 	empty    bool // an empty value is a value
+	file     bool // the value may be in a file
 	position []int
 	field    reflect.StructField
 }
@@ -107,6 +113,7 @@ func variables() []variable {
 				need:  Need(field.Tag.Get("need")),
 				show:  field.Tag.Get("show"),
 				empty: field.Tag.Get("empty") == "value",
+				file:  field.Tag.Get("file") == "true",
 			})
 		}
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/ed25519"
 	"log/slog"
 	"regexp"
 	"strings"
@@ -98,6 +99,18 @@ const (
 	Webhook Mode = "webhook"
 	API     Mode = "api"
 )
+
+// Drift says what becomes of an appointment that somebody else changed in GHL.
+type Drift string
+
+// Tell of it, or make it as it was.
+const (
+	DriftReport  Drift = "report"
+	DriftRestore Drift = "restore"
+)
+
+// PublicKey is one of Ed25519; nil: none is set.
+type PublicKey ed25519.PublicKey
 
 // Rate is calls a second.
 type Rate float64

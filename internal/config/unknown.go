@@ -18,6 +18,7 @@ func unknown(names []string, known []variable) Warnings {
 	isKnown := make(map[string]bool, len(known))
 	for _, v := range known {
 		isKnown[v.name] = true
+		isKnown[v.name+fileSuffix] = v.file
 	}
 	var warnings Warnings
 	for _, name := range names {

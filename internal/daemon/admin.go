@@ -28,7 +28,8 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 	}
 	server := admin.New(admin.Options{
 		Service: service, Addr: d.cfg.HTTP.Addr, Token: d.cfg.HTTP.Token.Reveal(),
-		Log: d.log,
+		Callbacks: d.callbacks(),
+		Log:       d.log,
 	})
 	if err := server.Start(ctx); err != nil {
 		return fmt.Errorf("serve HTTP: %w", err)

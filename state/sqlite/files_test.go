@@ -173,6 +173,8 @@ func TestWhatIsNoFile(t *testing.T) {
 func TestOlderSchemaIsMigrated(t *testing.T) {
 	t.Parallel()
 	path := made(t)
+	raw(t, path, "DROP INDEX ghl_sync_mappings_drift", "ALTER TABLE ghl_sync_mappings DROP COLUMN drift",
+		"ALTER TABLE ghl_sync_mappings DROP COLUMN drift_at")
 	raw(t, path, "DROP TABLE delivery_pause", "DROP INDEX ghl_sync_mappings_due",
 		"ALTER TABLE ghl_sync_mappings DROP COLUMN known", "ALTER TABLE ghl_sync_mappings DROP COLUMN starts_at",
 		"CREATE INDEX ghl_sync_mappings_due ON ghl_sync_mappings (next_attempt_at) WHERE next_attempt_at IS NOT NULL",

@@ -26,6 +26,9 @@ func list(ctx context.Context, q queryer, f state.Filter, after state.EventID, l
 	if f.Held {
 		and("hold = 'held'")
 	}
+	if f.Drifted {
+		and("drift IS NOT NULL")
+	}
 	if f.Query != "" {
 		and("(instr(sentra_event_id, ?) > 0 OR instr(ghl_appointment_id, ?) > 0)", f.Query, f.Query)
 	}

@@ -56,6 +56,8 @@ var columns = []column{
 	null(text("ghl_hash", func(m *state.Mapping) *string { return &m.GHLHash })),
 	stamp("ghl_at", func(m *state.Mapping) *time.Time { return &m.GHLAt }),
 	flag("assumed", func(m *state.Mapping) *bool { return &m.Assumed }),
+	null(text("drift", func(m *state.Mapping) *state.Drift { return &m.Drift })),
+	stamp("drift_at", func(m *state.Mapping) *time.Time { return &m.DriftAt }),
 	integer("attempts", func(m *state.Mapping) *int { return &m.Attempts }),
 	stamp("next_attempt_at", func(m *state.Mapping) *time.Time { return &m.NextAttempt }),
 	null(text("lease_owner", func(m *state.Mapping) *string { return &m.LeaseOwner })),

@@ -15,6 +15,7 @@ func selects(f state.Filter, m *state.Mapping) bool {
 	case f.Listed && (m.Assumed || m.Wanted == state.Absent && m.Status() == state.Synced),
 		f.Status != "" && m.Status() != f.Status,
 		f.Held && m.Hold != state.Held,
+		f.Drifted && m.Drift == state.NoDrift,
 		f.Query != "" && !strings.Contains(string(m.ID), f.Query) && !strings.Contains(m.AppointmentID, f.Query),
 		f.WantedBefore != nil && (m.Wanted != state.Present || !m.Version.Before(*f.WantedBefore)),
 		f.Wanted != "" && m.Wanted != f.Wanted,
@@ -70,6 +71,7 @@ func testFilters(r *rig) {
 	assumed.Assumed = true
 	newer := synced("newer")
 	newer.Version = state.Version{Epoch: 2, LSN: 1}
+	newer.Drift = state.DriftChanged
 	r.save(failed, held, kept, released, assumed, newer, synced("synced"), pending("pending", start), tombstone("tombstone", start), retraction("late", start.Add(time.Microsecond)))
 	for _, c := range []struct {
 		f    state.Filter
@@ -81,6 +83,7 @@ func testFilters(r *rig) {
 		{state.Filter{Status: state.Synced, Listed: true}, "newer synced"},
 		{state.Filter{Status: state.Pending}, "held late pending released"},
 		{state.Filter{Held: true}, "held"},
+		{state.Filter{Drifted: true}, "newer"},
 		{state.Filter{Query: "ghl-n"}, "newer"},
 		{state.Filter{Query: "ele"}, "released"},
 		{state.Filter{Query: "ELE"}, ""},

@@ -163,6 +163,7 @@ func filter(t *rapid.T) (f state.Filter) {
 	maybe("listed", func() { f.Listed = true })
 	maybe("status", func() { f.Status = oneOf(t, "status", state.Synced, state.Pending, state.Failed) })
 	maybe("held", func() { f.Held = true })
+	maybe("drifted", func() { f.Drifted = true })
 	maybe("query", func() { f.Query = oneOf(t, "query", texts...) })
 	maybe("before", func() {
 		v := version(t, "wanted before")

@@ -69,7 +69,8 @@ func mapping(t *rapid.T, id state.EventID) *state.Mapping {
 		CommittedAt: moment(t, "committed"), Revision: rapid.Int64Range(0, 1<<40).Draw(t, "revision"),
 		StartsAt: moment(t, "starts"), Known: body(t, "known"),
 		GHL: oneOf(t, "ghl", state.GHLAbsent, state.GHLUnknown, state.GHLPresent), GHLHash: text(t, "ghl hash"), GHLAt: moment(t, "ghl at"),
-		Assumed:  rapid.Bool().Draw(t, "assumed"),
+		Assumed: rapid.Bool().Draw(t, "assumed"),
+		Drift:   oneOf(t, "drift", state.NoDrift, state.DriftChanged, state.DriftDeleted), DriftAt: moment(t, "drift at"),
 		Attempts: rapid.IntRange(0, 1<<30).Draw(t, "attempts"), NextAttempt: moment(t, "next"),
 		LeaseOwner: text(t, "owner"), LeaseUntil: moment(t, "lease"), Parked: text(t, "parked"),
 		Hold: oneOf(t, "hold", state.NotHeld, state.Held, state.Released, state.Kept), Retracted: rapid.Bool().Draw(t, "retracted"),
@@ -116,6 +117,7 @@ func testRoundTrip(r *rig) {
 func testEveryField(r *rig) {
 	m := retraction("a", start)
 	m.LastAttempt, m.SyncError, m.Payload, m.Hash = start, "HTTP_5XX", []byte("{}"), "h2"
+	m.Drift, m.DriftAt = state.DriftChanged, start
 	m.Assumed, m.Attempts, m.LeaseOwner, m.LeaseUntil = true, 3, "me", start.Add(time.Minute)
 	m.Parked, m.Hold, m.UnsettledUntil = "REJECTED", state.Released, start.Add(time.Hour)
 	m.StartsAt, m.Known = start.Add(2*time.Hour), []byte("{  }")
@@ -187,6 +189,8 @@ func testEachField(r *rig) {
 		"ghl hash":    func(m *state.Mapping) { m.GHLHash = "h0" },
 		"ghl at":      func(m *state.Mapping) { m.GHLAt = start },
 		"assumed":     func(m *state.Mapping) { m.Assumed = true },
+		"drift":       func(m *state.Mapping) { m.Drift = state.DriftDeleted },
+		"drift at":    func(m *state.Mapping) { m.DriftAt = start },
 		"attempts":    func(m *state.Mapping) { m.Attempts = 3 },
 		"owner":       func(m *state.Mapping) { m.LeaseOwner = "me" },
 		"lease":       func(m *state.Mapping) { m.LeaseUntil = start },
@@ -206,6 +210,7 @@ func testEachField(r *rig) {
 		full := make([]*state.Mapping, len(rows))
 		for i := range full {
 			full[i] = retraction(string(rows[i].ID), start)
+			full[i].Drift, full[i].DriftAt = state.DriftChanged, start
 			full[i].Call, full[i].Attempts, full[i].Hold = &state.Call{Operation: state.Delete, Body: []byte("{}")}, 9, state.Held
 		}
 		r.save(full...)

@@ -1,0 +1,12 @@
+package ghl
+
+import "encoding/json"
+
+// ForeignCode is an error_code from outside as it may be stored and logged.
+// Anything that does not look like a code, which could be text with client data
+// in it, is CodeGHLError.
+func ForeignCode(code string) string { return safeCode(code, CodeGHLError) }
+
+// ForeignID reads an appointment id from outside, a string or a whole number.
+// What cannot be one (too long, or with blanks or control characters) is "".
+func ForeignID(raw json.RawMessage) string { return idOf(raw) }
