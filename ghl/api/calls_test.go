@@ -222,12 +222,13 @@ func TestContactNotMade(t *testing.T) {
 func TestOneContactForTwoEvents(t *testing.T) {
 	t.Parallel()
 	var upserts, ids atomic.Int32
-	searched := make(chan struct{})
+	searched, pass := make(chan struct{}), make(chan struct{})
 	url := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/contacts/search/duplicate":
 			if r.URL.Query().Has("number") {
 				searched <- struct{}{} // both search before one makes it
+				<-pass
 			}
 			_, _ = io.WriteString(w, nobody)
 		case "/contacts/upsert":
@@ -246,6 +247,7 @@ func TestOneContactForTwoEvents(t *testing.T) {
 	}
 	<-searched
 	<-searched
+	close(pass)
 	for range 2 {
 		if res := <-results; res.Outcome != ghl.Delivered {
 			t.Errorf("%+v", res)
@@ -326,7 +328,7 @@ func TestPace(t *testing.T) {
 // Tolerant in what it reads: the shapes that GHL answers have had.
 func TestShapes(t *testing.T) {
 	t.Parallel()
-	want := Appointment{ID: "a", CalendarID: "c", Status: "showed", Description: "d", Start: noon, End: noon.Add(time.Hour), Added: noon}
+	want := Appointment{ID: "a", CalendarID: "c", Status: "showed", Description: "d", Described: true, Start: noon, End: noon.Add(time.Hour), Added: noon}
 	const times = `"startTime":"2026-01-15T13:00:00+01:00","endTime":1768482000000,"dateAdded":{"_seconds":1768478400,"_nanoseconds":5}`
 	for _, body := range []string{
 		`{"id":"a","calendarId":"c","appointmentStatus":"showed","description":"d",` + times + `}`,

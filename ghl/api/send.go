@@ -53,6 +53,9 @@ func (t *turn) do(ctx context.Context) ghl.Result {
 	if !t.body.readable || t.r.EventID == "" {
 		return permanent(ghl.CodeInvalidRequest)
 	}
+	if !usableID(t.r.AppointmentID) {
+		t.r.AppointmentID = "" // GHL cannot have given it: look for the one that it gave
+	}
 	if t.r.Operation == ghl.Deleted {
 		return t.remove(ctx)
 	}

@@ -210,6 +210,10 @@ func there(id, status, more string) string {
 		`"description":"Initial client onboarding\n` + marker + `","startTime":"2026-01-15T10:00:00+01:00","endTime":"2026-01-15T10:00:00Z"` + more + `}`
 }
 
+func undescribed(id string) string {
+	return strings.Replace(there(id, "", ""), `"description"`, `"x"`, 1)
+}
+
 func events(list ...string) string { return `{"events":[` + strings.Join(list, ",") + `]}` }
 
 func delivered(id string) ghl.Result {
@@ -323,6 +327,25 @@ func TestSend(t *testing.T) {
 			},
 			delivered("app1"),
 		},
+		"tried, there without a description": {
+			ghl.Created, tried,
+			[]step{
+				on(list+onboarding, 200, events(undescribed("other"), undescribed("gone"), undescribed("app1"), strings.ReplaceAll(undescribed("app9"), "T10:00:00+01", "T10:05:00+01"))),
+				on(get+"other", 200, `{"event":`+strings.ReplaceAll(there("other", "", ""), eventID, "event-2")+`}`), on(get+"gone", 404, `{"message":"Not Found"}`),
+				on(get+"app1", 200, `{"event":`+there("app1", "", "")+`}`), on(list+handover, 200, noEvents),
+			},
+			delivered("app1"),
+		},
+		"tried, description not read": {
+			ghl.Created, tried,
+			[]step{on(list+onboarding, 200, events(undescribed("app1"))), on(get+"app1", 500, ``)},
+			ghl.Result{Outcome: ghl.Retry, Code: "HTTP_500"},
+		},
+		"tried, description refused": {
+			ghl.Created, tried,
+			[]step{on(list+onboarding, 200, events(undescribed("app1"))), on(get+"app1", 400, `{}`)},
+			ghl.Result{Outcome: ghl.Retry, Code: "HTTP_400"},
+		},
 		"tried, deleted there": {
 			ghl.Created, tried,
 			[]step{
@@ -423,7 +446,9 @@ func TestSend(t *testing.T) {
 			ghl.Result{Outcome: ghl.Unknown, Code: "MALFORMED_ANSWER", MaybeActed: true},
 		},
 		"update, id of no use": {
-			ghl.Updated, func(r *ghl.Request) { r.AppointmentID = ".." }, nil, ghl.Result{Outcome: ghl.NotFound, Code: "APPOINTMENT_NOT_FOUND"},
+			ghl.Updated, func(r *ghl.Request) { r.AppointmentID, r.Exists = "..", true },
+			[]step{on(list+onboarding, 200, noEvents), on(list+handover, 200, noEvents)},
+			ghl.Result{Outcome: ghl.Permanent, Code: "APPOINTMENT_ID_UNKNOWN"},
 		},
 		"update, looked up": {
 			ghl.Updated, exists,
@@ -457,6 +482,8 @@ func TestSend(t *testing.T) {
 		"delete, gone":     {ghl.Deleted, withID, []step{on(remove+"app1", 404, `{"message":"Event not found"}`)}, ghl.Result{Outcome: ghl.NotFound, Code: "APPOINTMENT_NOT_FOUND"}},
 		"delete, no GHL":   {ghl.Deleted, withID, []step{on(remove+"app1", 404, `<html>`)}, ghl.Result{Outcome: ghl.Paused, Code: "API_NOT_FOUND"}},
 		"delete, no route": {ghl.Deleted, withID, []step{on(remove+"app1", 404, `{"message":"Cannot DELETE /x","error":"Not Found","statusCode":404}`)}, ghl.Result{Outcome: ghl.Paused, Code: "API_NOT_FOUND"}},
+		"delete, failed":   {ghl.Deleted, withID, []step{on(remove+"app1", 201, `{"succeeded":false}`)}, ghl.Result{Outcome: ghl.Permanent, Code: "GHL_ERROR"}},
+		"delete, html":     {ghl.Deleted, withID, []step{on(remove+"app1", 200, `<html>`)}, ghl.Result{Outcome: ghl.Unknown, Code: "MALFORMED_ANSWER", MaybeActed: true}},
 		"delete, lost":     {ghl.Deleted, withID, []step{on(remove+"app1", 0, ``)}, ghl.Result{Outcome: ghl.Unknown, Code: "CONNECTION_LOST", MaybeActed: true}},
 		"delete, looked up": {
 			ghl.Deleted, earlier,
