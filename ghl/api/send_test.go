@@ -153,6 +153,16 @@ func TestSend(t *testing.T) {
 			[]step{on(list+onboarding, 200, events(moved("app1", ""))), on(list+handover, 200, noEvents), on(put+"app1", 404, `{"message":"Not Found"}`)},
 			ghl.Result{Outcome: ghl.Retry, Code: "APPOINTMENT_NOT_FOUND"},
 		},
+		"tried over the webhook": {
+			ghl.Created, func(r *ghl.Request) { r.Tried, r.Body = true, ghl.Envelope(ghl.Created, eventID, "", []byte(data)) },
+			[]step{on(list+onboarding, 200, noEvents), on(list+handover, 200, noEvents)},
+			ghl.Result{Outcome: ghl.Permanent, Code: "APPOINTMENT_ID_UNKNOWN"},
+		},
+		"first try, encoded for the webhook": {
+			ghl.Created, func(r *ghl.Request) { r.Body = ghl.Envelope(ghl.Created, eventID, "", []byte(data)) },
+			[]step{on(byEmail, 200, someone), on(post, 200, `{"id":"app1"}`)},
+			delivered("app1"),
+		},
 		"tried, look-up down": {
 			ghl.Created, tried,
 			[]step{on(list+onboarding, 200, noEvents), on(list+handover, 503, ``)},
