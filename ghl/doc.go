@@ -34,5 +34,6 @@
 //
 // The vocabulary serves the calendar API as well: a client of it takes the
 // same Request, reads the fields from the same body and answers with the same
-// Result, with NotFound and AppointmentID taken from the API's own answers.
+// Result, with NotFound and AppointmentID taken from the API's own answers. Package
+// api is that client; both make their requests on a [Wire].
 package ghl

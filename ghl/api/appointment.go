@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"strconv"
@@ -17,6 +18,7 @@ type Appointment struct {
 	ContactID      string
 	Title          string
 	Description    string
+	Described      bool   // GHL told the description, be it empty
 	Status         string // new, confirmed, cancelled, showed, noshow or invalid
 	AssignedUserID string
 	Start, End     time.Time // zero: not told, or in no usable form
@@ -92,7 +94,7 @@ func (c *Client) UpdateAppointment(ctx context.Context, a Appointment) ghl.Resul
 	}
 	res := c.perform(ctx, call{
 		kind: updateAppointment, path: []string{"calendars", "events", "appointments", a.ID}, body: c.sent(a),
-	})
+	}, &struct{}{})
 	return withID(a.ID, res)
 }
 
@@ -127,7 +129,14 @@ func (c *Client) DeleteAppointment(ctx context.Context, id string) ghl.Result {
 		return noSuchAppointment
 	}
 	k := call{kind: deleteAppointment, path: []string{"calendars", "events", id}, body: struct{}{}}
-	return withID(id, c.perform(ctx, k))
+	var answer struct {
+		Succeeded truth `json:"succeeded"`
+	}
+	res := c.perform(ctx, k, &answer)
+	if res.Outcome == ghl.Delivered && answer.Succeeded.given && !answer.Succeeded.value {
+		res.Outcome, res.Code = ghl.Permanent, ghl.CodeGHLError
+	}
+	return withID(id, res)
 }
 
 // ListEvents gives the appointments of a calendar that lie, wholly or in part,
@@ -166,8 +175,8 @@ type received struct {
 	CalendarID     text    `json:"calendarId"`
 	ContactID      text    `json:"contactId"`
 	Title          text    `json:"title"`
-	Description    text    `json:"description"`
-	Notes          text    `json:"notes"`
+	Description    *text   `json:"description"`
+	Notes          *text   `json:"notes"` // where GHL has had it
 	Status         text    `json:"appointmentStatus"`
 	Misspelt       text    `json:"appoinmentStatus"` // GHL has had it so
 	AssignedUserID text    `json:"assignedUserId"`
@@ -179,14 +188,16 @@ type received struct {
 
 func (r received) appointment() Appointment {
 	a := Appointment{
-		CalendarID: string(r.CalendarID), ContactID: string(r.ContactID), Title: string(r.Title), Description: string(r.Description),
+		CalendarID: string(r.CalendarID), ContactID: string(r.ContactID), Title: string(r.Title),
 		Status: string(r.Status), AssignedUserID: string(r.AssignedUserID), Start: r.Start.Time, End: r.End.Time, Added: r.Added.Time,
 	}
 	if id := strings.TrimSpace(string(r.ID)); usableID(id) {
 		a.ID = id
 	}
-	if a.Description == "" {
-		a.Description = string(r.Notes)
+	for _, told := range []*text{r.Description, r.Notes} {
+		if told != nil {
+			a.Description, a.Described = cmp.Or(a.Description, string(*told)), true
+		}
 	}
 	if a.Status == "" {
 		a.Status = string(r.Misspelt)

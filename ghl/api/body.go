@@ -64,6 +64,7 @@ func (c *Client) span(e eventData) (span, error) {
 // wanted is an event as its appointment is to be.
 type wanted struct {
 	readable    bool // the body is one
+	marked      bool // of this client's making: what came of it carries the marker
 	title       string
 	description string
 	person      Person
@@ -96,8 +97,7 @@ func (c *Client) read(body []byte) wanted {
 	if w.calendarID == "" {
 		w.calendarID = c.o.Calendars[string(event.Type)]
 	}
-	var ok bool
-	if w.at, ok = fields.API.span(); !ok {
+	if w.at, w.marked = fields.API.span(); !w.marked {
 		w.at, _ = c.span(event) // without a usable time it stays zero
 	}
 	return w

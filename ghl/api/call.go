@@ -58,17 +58,21 @@ type call struct {
 // that cannot be GHL's proves nothing.
 func (c *Client) fetch(ctx context.Context, k call, into any) ghl.Result {
 	a, res := c.exchange(ctx, k)
-	if res.Outcome == ghl.Delivered && (a.Cut || json.Unmarshal(a.Body, into) != nil) {
-		return k.malformed(res)
-	}
-	return res
+	return k.decode(a, res, into)
 }
 
-// perform makes a call whose answer says nothing beyond its success. An empty one
-// will do; one that is no JSON is a proxy's or somebody else's.
-func (c *Client) perform(ctx context.Context, k call) ghl.Result {
+// perform makes a call whose answer may be empty: its success says enough. One
+// that is no JSON object is a proxy's or somebody else's.
+func (c *Client) perform(ctx context.Context, k call, into any) ghl.Result {
 	a, res := c.exchange(ctx, k)
-	if res.Outcome == ghl.Delivered && len(a.Body) > 0 && (a.Cut || !json.Valid(a.Body)) {
+	if len(a.Body) == 0 {
+		return res
+	}
+	return k.decode(a, res, into)
+}
+
+func (k kind) decode(a ghl.Answer, res ghl.Result, into any) ghl.Result {
+	if res.Outcome == ghl.Delivered && (a.Cut || json.Unmarshal(a.Body, into) != nil) {
 		return k.malformed(res)
 	}
 	return res

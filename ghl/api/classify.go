@@ -107,11 +107,11 @@ func (k kind) lost(res ghl.Result) ghl.Result {
 // (422), or what the field error says. It is not ok if this is no JSON object.
 // No part of it is shown anywhere.
 func messageOf(a ghl.Answer) (message string, ok bool) {
-	var fields struct {
+	var fields *struct {
 		Message texts `json:"message"`
 		Error   texts `json:"error"`
 	}
-	if a.Cut || len(a.Body) == 0 || a.Body[0] == 'n' || json.Unmarshal(a.Body, &fields) != nil {
+	if a.Cut || json.Unmarshal(a.Body, &fields) != nil || fields == nil {
 		return "", false
 	}
 	message = strings.ToLower(strings.Join(fields.Message, "\n"))

@@ -254,7 +254,7 @@ func TestCallsEnd(t *testing.T) {
 	d := newServer(t, func(http.ResponseWriter, *http.Request) { <-hang })
 	t.Cleanup(func() { close(hang) })
 	o := options(d)
-	o.Timeout = 300 * time.Millisecond
+	o.Timeout = time.Second
 	c := newClient(t, o)
 	_, read := c.GetAppointment(t.Context(), "a")
 	_, made := c.CreateAppointment(t.Context(), Appointment{})

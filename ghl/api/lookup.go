@@ -24,12 +24,13 @@ func (t *turn) find(ctx context.Context, bodies ...wanted) ([]Appointment, ghl.R
 	for _, p := range t.places(bodies) {
 		var list []Appointment
 		if list, res = t.ListEvents(ctx, p.calendarID, p.from, p.to); res.Outcome != ghl.Delivered {
-			if res.Outcome != ghl.Paused {
-				res.Outcome = ghl.Retry
-			}
-			return nil, res
+			return nil, again(res)
 		}
 		for _, a := range list {
+			a, failed := t.described(ctx, a, bodies)
+			if failed != nil {
+				return nil, again(*failed)
+			}
 			if event, ok := ghl.MarkedEvent(a.Description); ok && event == t.r.EventID {
 				a.CalendarID = cmp.Or(a.CalendarID, p.calendarID)
 				byID[a.ID] = a
@@ -44,6 +45,29 @@ func (t *turn) find(ctx context.Context, bodies ...wanted) ([]Appointment, ghl.R
 		return cmp.Or(a.Added.Compare(b.Added), strings.Compare(a.ID, b.ID))
 	})
 	return found, res
+}
+
+// again is the end of a look-up that failed: not now, whatever the reason.
+func again(res ghl.Result) ghl.Result {
+	if res.Outcome != ghl.Paused {
+		res.Outcome = ghl.Retry
+	}
+	return res
+}
+
+// described reads an appointment by itself if the list left out its description, in
+// which the marker is, and it begins when one of the bodies says. One that went
+// meanwhile is none.
+func (t *turn) described(ctx context.Context, a Appointment, bodies []wanted) (_ Appointment, failed *ghl.Result) {
+	isHere := func(b wanted) bool { return b.hasTime() && b.at.start.Equal(a.Start) }
+	if a.Described || !slices.ContainsFunc(bodies, isHere) {
+		return a, nil
+	}
+	a, res := t.GetAppointment(ctx, a.ID)
+	if res.Outcome != ghl.Delivered && res.Outcome != ghl.NotFound {
+		return a, &res
+	}
+	return a, nil
 }
 
 // place is one list of events to look through.

@@ -159,7 +159,7 @@ func TestRepeatedCreateBooksOnce(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sandbox.API{}, func(o *api.Options) {
 				if test.rule.Effect == sandbox.EffectHangAfter {
-					o.Timeout = time.Second
+					o.Timeout = 3 * time.Second
 				}
 			})
 			test.rule.Call, test.rule.Count = sandbox.CallCreateAppointment, 1

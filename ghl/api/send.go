@@ -53,6 +53,9 @@ func (t *turn) do(ctx context.Context) ghl.Result {
 	if !t.body.readable || t.r.EventID == "" {
 		return permanent(ghl.CodeInvalidRequest)
 	}
+	if !usableID(t.r.AppointmentID) {
+		t.r.AppointmentID = "" // GHL cannot have given it: look for the one that it gave
+	}
 	if t.r.Operation == ghl.Deleted {
 		return t.remove(ctx)
 	}
@@ -73,7 +76,8 @@ func (t *turn) do(ctx context.Context) ghl.Result {
 
 func permanent(code string) ghl.Result { return ghl.Result{Outcome: ghl.Permanent, Code: code} }
 
-// create books the appointment, unless an earlier try has.
+// create books the appointment, unless an earlier try has. Of one that went to the
+// webhook, before the mode was changed, that cannot be found out.
 func (t *turn) create(ctx context.Context) ghl.Result {
 	if t.r.Tried {
 		found, res := t.find(ctx, t.body, t.known)
@@ -86,6 +90,9 @@ func (t *turn) create(ctx context.Context) ghl.Result {
 				res.Outcome = ghl.Retry // it went between two calls: look again
 			}
 			return res
+		}
+		if !t.body.marked {
+			return notFound(res, true) // a workflow may have made it, which leaves no marker
 		}
 	}
 	contactID, res := t.contactOf(ctx, t.body.person)

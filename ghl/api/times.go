@@ -49,7 +49,7 @@ func spanOf(startDate, startTime, endDate, endTime string, zone *time.Location) 
 		// The start was put behind a gap, and the end lies within.
 		s.end = s.start.Add(end.Sub(start))
 	}
-	if s.end.Year() > 9999 {
+	if s.start.Year() < 0 || s.end.Year() > 9999 {
 		return span{}, errors.New("year has no four digits")
 	}
 	return s, nil
