@@ -347,6 +347,19 @@ func (m *Mapping) Backfill(now time.Time) bool {
 	return true
 }
 
+// Lost records that GHL turned out not to have the row's appointment, which nobody
+// could name: where it is wanted it is created. It reports whether it could.
+func (m *Mapping) Lost(now time.Time) bool {
+	if m.AppointmentID != "" || m.Wanted == Present && m.Payload == nil || m.Hold == Held || m.open() {
+		return false
+	}
+	m.Call = nil
+	m.Assumed, m.GHLHash, m.Parked, m.SyncError, m.Attempts = false, "", "", "", 0
+	m.GHL, m.GHLAt, m.Known, m.UpdatedAt = GHLAbsent, now, nil, now
+	m.schedule(now)
+	return true
+}
+
 // Release lets a held retraction go out, and reports whether it was held.
 func (m *Mapping) Release(now time.Time) bool { return m.endHold(Released, now) }
 

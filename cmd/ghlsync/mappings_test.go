@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"ghlsync/internal/admin"
+	"ghlsync/internal/calendars"
 	"ghlsync/internal/mappingtest"
 	"ghlsync/internal/operate"
 	"ghlsync/internal/pipeline"
@@ -24,6 +26,13 @@ func (streaming) Capture() admin.Capture {
 
 func (streaming) Delivery() admin.Delivery { return admin.Delivery{Enabled: true, Breaker: "closed"} }
 
+// webhookWorks are those of a daemon whose GHL has no calendar API.
+type webhookWorks struct{ *pipeline.Capture }
+
+func (webhookWorks) Compare(context.Context, calendars.Options) (*calendars.Report, error) {
+	return nil, nil
+}
+
 // withDaemon makes a place where a daemon holds the state and serves HTTP: this
 // process does so, with the same parts.
 func withDaemon(t *testing.T, token string, rows ...*state.Mapping) place {
@@ -34,7 +43,7 @@ func withDaemon(t *testing.T, token string, rows ...*state.Mapping) place {
 		Addr: "127.0.0.1:0", Token: token, Log: slog.New(slog.DiscardHandler),
 		Service: &admin.Service{
 			State: store, SlotName: mappingtest.Slot, Live: streaming{}, Version: "v1", Operator: operate.New(store, time.Now, nil),
-			Works: pipeline.New(pipeline.Options{Store: store, Zone: time.UTC, Changed: func() {}, Log: slog.New(slog.DiscardHandler)}),
+			Works: webhookWorks{pipeline.New(pipeline.Options{Store: store, Zone: time.UTC, Changed: func() {}, Log: slog.New(slog.DiscardHandler)})},
 		},
 	})
 	if err := server.Start(t.Context()); err != nil {

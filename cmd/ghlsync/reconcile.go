@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"ghlsync/internal/admin"
+	"ghlsync/internal/calendars"
 	"ghlsync/internal/config"
 	"ghlsync/internal/daemon"
 	"ghlsync/internal/logging"
@@ -35,45 +32,58 @@ there is right, and nothing is deleted before the end.
 
 With --dry-run it only reports. Run that first.
 
+With GHL_MODE=api it goes on to compare GHL's calendars with the mappings:
+
+  changed   it was moved or renamed in GHL: it is set right
+  deleted   it was deleted in GHL: it is made again
+  adopted   its id was not known, and it was found by our marker
+  unnamed   its id is not known, and nothing can be said for sure
+  orphans   it has our marker, and no event stands for it: it is deleted, past the
+            delete fuse
+
+What a webhook's workflow made has no marker. --adopt-by-time finds it by contact
+and time, where there is no doubt; what GHL has not got at all ('lost') is made
+again. Run it with --dry-run first, after a change of GHL_MODE to api.
+
 Without a running daemon it works on the state file. What the daemon has yet to
 capture counts as a difference then, and needs all settings of the daemon.
 
 The exit code is 0 also if there are differences.`
 
 func newReconcile(std streams) *cobra.Command {
-	var dry, asJSON bool
+	var (
+		asJSON bool
+		o      admin.Reconcile
+	)
 	cmd := &cobra.Command{
 		Use:   "reconcile",
 		Short: "Compare Sentra with the mappings, and mend what differs",
 		Long:  reconcileHelp,
 		Example: `  ghlsync reconcile --dry-run
   ghlsync reconcile
-  ghlsync reconcile --dry-run --json | jq -r '.stale.ids[]'`,
+  ghlsync reconcile --dry-run --json | jq -r '.stale.ids[]'
+  ghlsync reconcile --adopt-by-time --dry-run`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return reconcile(cmd.Context(), std, dry, asJSON) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return reconcile(cmd.Context(), std, o, asJSON) },
 	}
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "only report")
+	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "only report")
+	cmd.Flags().BoolVar(&o.AdoptByTime, "adopt-by-time", false, "find appointments that nobody can name by contact and time (GHL_MODE=api)")
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func reconcile(ctx context.Context, std streams, dry, asJSON bool) error {
+func reconcile(ctx context.Context, std streams, o admin.Reconcile, asJSON bool) error {
 	cfg, _, err := config.Load(ctx, std.environment(), config.NeedState)
 	if err != nil {
 		return err
 	}
 	bar := newBar(std.err, "compared", "events")
-	o := pipeline.ReconcileOptions{DryRun: dry, Progress: bar.show}
-	var r pipeline.Reconciliation
+	var r admin.Reconciliation
 	err = writing(ctx, cfg, func(daemon *admin.Client) error {
-		r, err = daemon.Reconcile(ctx, o)
+		r, err = daemon.Reconcile(ctx, o, bar.show)
 		return err
 	}, func(store *sqlite.Store) error {
-		capture, err := idle(ctx, std, store, config.NeedSource, config.NeedSlot, config.NeedGHL, config.NeedLog)
-		if err != nil {
-			return err
-		}
-		r, err = capture.ReconcileAlone(ctx, o)
+		r, err = reconcileAlone(ctx, std, store, o, bar.show)
 		return err
 	})
 	bar.clear()
@@ -89,6 +99,21 @@ func reconcile(ctx context.Context, std streams, dry, asJSON bool) error {
 	}
 }
 
+// reconcileAlone works on a state whose daemon does not run.
+func reconcileAlone(ctx context.Context, std streams, store *sqlite.Store, o admin.Reconcile, progress func(done, total int64)) (r admin.Reconciliation, err error) {
+	cfg, _, err := config.Load(ctx, std.environment(), config.NeedSource, config.NeedSlot, config.NeedGHL, config.NeedLog)
+	if err != nil {
+		return r, err
+	}
+	log := logging.New(std.err, slog.LevelWarn, cfg.Log.Format)
+	capture := pipeline.New(daemon.CaptureOptions(cfg, log, store, "", func() {}))
+	if r.Reconciliation, err = capture.ReconcileAlone(ctx, pipeline.ReconcileOptions{DryRun: o.DryRun, Progress: progress}); err != nil {
+		return r, err
+	}
+	r.GHL, err = daemon.CompareAlone(ctx, cfg, log, store, calendars.Options{DryRun: o.DryRun, AdoptByTime: o.AdoptByTime, Progress: progress})
+	return r, err
+}
+
 // idle makes a capture that does not run, for a state whose daemon does not
 // either.
 func idle(ctx context.Context, std streams, store *sqlite.Store, needs ...config.Need) (*pipeline.Capture, error) {
@@ -98,56 +123,4 @@ func idle(ctx context.Context, std streams, store *sqlite.Store, needs ...config
 	}
 	log := logging.New(std.err, slog.LevelWarn, cfg.Log.Format)
 	return pipeline.New(daemon.CaptureOptions(cfg, log, store, "", func() {})), nil
-}
-
-func printReconciliation(out io.Writer, r pipeline.Reconciliation) error {
-	say(out, "Compared %d events of Sentra, as of %s, with the mappings.\n\n", r.Events, r.ConsistentPoint)
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, kind := range []struct {
-		name string
-		pipeline.Found
-	}{{"missing", r.Missing}, {"extra", r.Extra}, {"stale", r.Stale}} {
-		say(w, "%s\t%d\t%s\n", kind.name, kind.Count, someIDs(kind.IDs))
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	for _, remark := range remarks(r) {
-		say(out, "\n%s\n", remark)
-	}
-	return nil
-}
-
-func remarks(r pipeline.Reconciliation) (all []string) {
-	switch {
-	case r.Missing.Count+r.Extra.Count+r.Stale.Count == 0:
-		all = append(all, "There is nothing to mend.")
-	case r.DryRun:
-		all = append(all, "Nothing was changed. Without --dry-run it is mended.")
-	default:
-		all = append(all, "It is mended here, and on its way to GHL: see 'ghlsync status'.")
-	}
-	if r.Held > 0 && r.DryRun {
-		all = append(all, fmt.Sprintf("The delete fuse would hold %d deletions.", r.Held))
-	} else if r.Held > 0 {
-		all = append(all, fmt.Sprintf("The delete fuse holds %d deletions: see 'ghlsync mappings list --status held', then release or drop.", r.Held))
-	}
-	if !r.Streaming {
-		all = append(all, "No daemon runs: what it has yet to capture counts as well.")
-	}
-	return all
-}
-
-// shownIDs is how many ids of a kind are shown to people; --json has all.
-const shownIDs = 10
-
-func someIDs(ids []string) string {
-	shown := make([]string, 0, shownIDs+1)
-	for _, id := range ids[:min(len(ids), shownIDs)] {
-		shown = append(shown, printable(id))
-	}
-	if more := len(ids) - len(shown); more > 0 {
-		shown = append(shown, fmt.Sprintf("and %d more (--json has all)", more))
-	}
-	return strings.Join(shown, ", ")
 }

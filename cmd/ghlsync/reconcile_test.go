@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"ghlsync/internal/admin"
+	"ghlsync/internal/calendars"
 	"ghlsync/internal/mappingtest"
 	"ghlsync/internal/pipeline"
 	"ghlsync/state"
@@ -54,10 +56,10 @@ func TestPrintReconciliation(t *testing.T) {
 	for i := range ids {
 		ids[i] = fmt.Sprintf("id-%d", i)
 	}
-	r := pipeline.Reconciliation{
+	r := admin.Reconciliation{Reconciliation: pipeline.Reconciliation{
 		ConsistentPoint: "0/12", Events: 99, Streaming: true,
 		Missing: pipeline.Found{Count: 12, IDs: ids}, Stale: pipeline.Found{Count: 1, IDs: []string{"a\x1b[2J"}}, Held: 3,
-	}
+	}}
 	printed := func() string {
 		t.Helper()
 		var out bytes.Buffer
@@ -83,6 +85,14 @@ func TestPrintReconciliation(t *testing.T) {
 	contains(printed(), "Without --dry-run it is mended", "would hold 3", "No daemon runs")
 	r.Missing, r.Stale = pipeline.Found{}, pipeline.Found{}
 	contains(printed(), "nothing to mend")
+
+	r.GHL = &calendars.Report{
+		Appointments: 7, Requests: 30, Waiting: 2, Held: 1,
+		Changed: calendars.Kind{Count: 1, Items: []calendars.Difference{{EventID: "e1", AppointmentID: "g1", Why: "start"}}},
+		Unnamed: calendars.Kind{Count: 1, Items: []calendars.Difference{{EventID: "e2"}}},
+	}
+	contains(printed(), "7 appointments of GHL", "30 requests", "changed  1  e1 (start)", "unnamed  1  e2", "orphans  0",
+		"Without --dry-run", "would hold 4", "--adopt-by-time", "2 mappings were left out")
 }
 
 func TestBar(t *testing.T) {

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,4 +125,42 @@ func (w wanted) appointment(eventID string) Appointment {
 		CalendarID: w.calendarID, Title: w.title, Description: marker,
 		Start: w.at.start, End: w.at.end,
 	}
+}
+
+// CalendarIDs are the configured calendars, sorted.
+func (c *Client) CalendarIDs() []string {
+	ids := make([]string, 0, len(c.o.Calendars))
+	for _, id := range c.o.Calendars {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// Wanted is the appointment as an event is to have it: by its event_data, or by the
+// body of a call, which also tells where it was under the settings of that time.
+// False: the event can have none, or its data cannot be read.
+func (c *Client) Wanted(eventID string, data []byte) (Appointment, bool) {
+	w := c.read(data)
+	if !w.readable || !w.hasTime() || w.calendarID == "" {
+		return Appointment{}, false
+	}
+	return w.appointment(eventID), true
+}
+
+// ContactOf gives the id of the contact that event_data names, by e-mail or phone;
+// "" with Delivered if there is none. It makes none.
+func (c *Client) ContactOf(ctx context.Context, data []byte) (id string, res ghl.Result) {
+	person := c.read(data).person
+	if person.Email == "" && person.Phone == "" {
+		return "", ghl.Result{Outcome: ghl.Delivered}
+	}
+	id, cached := c.contacts.get(person)
+	if cached {
+		return id, ghl.Result{Outcome: ghl.Delivered}
+	}
+	if id, res = c.search(ctx, person); res.Outcome == ghl.Delivered {
+		c.contacts.put(person, id)
+	}
+	return id, res
 }

@@ -93,21 +93,11 @@ func (t *turn) places(bodies []wanted) []place {
 		}
 		from, to := b.at.start.Add(-around), b.at.end.Add(around)
 		add(place{b.calendarID, from, to})
-		for _, id := range t.calendarIDs() {
+		for _, id := range t.CalendarIDs() {
 			add(place{id, from, to})
 		}
 	}
 	return all
-}
-
-// calendarIDs are the configured ones in a fixed order.
-func (t *turn) calendarIDs() []string {
-	ids := make([]string, 0, len(t.o.Calendars))
-	for _, id := range t.o.Calendars {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
 }
 
 // adopt takes one of the appointments that are marked as the event's for it, makes

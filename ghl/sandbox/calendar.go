@@ -133,10 +133,7 @@ func (s *Sandbox) remark(c *call, a *Appointment, eventID string) {
 
 // apply makes the appointment what was asked for, or says why GHL would not.
 func (s *Sandbox) apply(a *Appointment, e edit) *reply {
-	b := Booking{}
-	if a.Booking != nil {
-		b = *a.Booking
-	}
+	b := s.bookingOf(a)
 	before, stood := b, a.TakesPlace() && a.ID != ""
 	set(&b.CalendarID, e.calendarID)
 	set(&b.Description, e.description)

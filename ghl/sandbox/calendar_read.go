@@ -2,7 +2,9 @@ package sandbox
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -57,8 +59,8 @@ func listEvents(in *input) action {
 	return func(s *Sandbox, _ *call) (reply, verdict) {
 		events := make([]map[string]any, 0)
 		for _, a := range s.book.list("") {
-			b := a.Booking
-			if b == nil || groupID != "" || calendarID != "" && b.CalendarID != calendarID || userID != "" && b.AssignedUserID != userID {
+			b := s.bookingOf(&a)
+			if b.CalendarID == "" || groupID != "" || calendarID != "" && b.CalendarID != calendarID || userID != "" && b.AssignedUserID != userID {
 				continue
 			}
 			if b.overlaps(start, end) {
@@ -117,10 +119,7 @@ func (s *Sandbox) flat(a *Appointment) string {
 // event is an appointment as GHL shows it. Spec: CalendarEventDTO, which has
 // times down as objects; they are strings.
 func (s *Sandbox) event(a *Appointment) map[string]any {
-	b := Booking{Description: a.Description}
-	if a.Booking != nil {
-		b = *a.Booking
-	}
+	b := s.bookingOf(a)
 	return map[string]any{
 		"id": a.ID, "title": a.EventTitle, "description": b.Description, "appointmentStatus": a.Status,
 		"calendarId": b.CalendarID, "locationId": s.api.LocationID, "contactId": b.ContactID, "groupId": "",
@@ -128,4 +127,44 @@ func (s *Sandbox) event(a *Appointment) map[string]any {
 		"startTime": b.Start.Format(time.RFC3339), "endTime": b.End.Format(time.RFC3339),
 		"dateAdded": a.BookedAt.UTC().Format(time.RFC3339), "dateUpdated": a.ChangedAt.UTC().Format(time.RFC3339),
 	}
+}
+
+// bookingOf is the appointment as the calendar API has it. A workflow books in the
+// calendar of the event's type, for a contact that it has found or made, and puts
+// no marker anywhere.
+func (s *Sandbox) bookingOf(a *Appointment) Booking {
+	if a.Booking != nil {
+		return *a.Booking
+	}
+	b := Booking{Description: a.Description}
+	i := slices.IndexFunc(s.api.Calendars, func(c Calendar) bool { return c.EventType == a.EventType && a.EventType != "" })
+	if i < 0 {
+		return b // being made by the API, or of a type that has no calendar
+	}
+	calendar := s.api.Calendars[i]
+	b.CalendarID = calendar.ID
+	if len(calendar.Team) > 0 {
+		b.AssignedUserID = calendar.Team[0]
+	}
+	b.Start, b.End = localTime(a.StartDate, a.StartTime), localTime(a.EndDate, a.EndTime)
+	c := s.contacts.find(a.ClientEmail, a.ClientPhone)
+	if c == nil {
+		c = s.contacts.add(Contact{Email: a.ClientEmail, Phone: a.ClientPhone, Name: a.ClientName}, time.Time{})
+	}
+	b.ContactID = c.ID
+	return b
+}
+
+// localTime reads the guide's date and time, of a location in UTC. 24:00 is the
+// midnight that ends the day.
+func localTime(date, clock string) time.Time {
+	day, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return time.Time{}
+	}
+	var hour, minute int
+	if _, err := fmt.Sscanf(clock, "%d:%d", &hour, &minute); err != nil {
+		return time.Time{}
+	}
+	return day.Add(time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute)
 }

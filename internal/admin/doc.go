@@ -13,7 +13,7 @@
 //	POST /api/v1/mappings/retry       operate.Selection → operate.Report
 //	POST /api/v1/mappings/release
 //	POST /api/v1/mappings/drop
-//	POST /api/v1/reconcile            Reconcile → lines of Line, the last with a pipeline.Reconciliation
+//	POST /api/v1/reconcile            Reconcile → lines of Line, the last with a Reconciliation
 //	POST /api/v1/backfill             Backfill → lines of Line, the last with a pipeline.BackfillReport
 //
 // Errors are JSON objects: error says what is wrong, mend what to do.

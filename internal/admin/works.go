@@ -10,20 +10,32 @@ import (
 	"net/http"
 	"time"
 
+	"ghlsync/internal/calendars"
 	"ghlsync/internal/logging"
 	"ghlsync/internal/pipeline"
 )
 
-// Works does what takes long, one at a time. [pipeline.Capture] implements it;
-// see there for the errors.
+// Works does what takes long, one at a time. See [pipeline.Capture] for the
+// errors.
 type Works interface {
 	Reconcile(ctx context.Context, o pipeline.ReconcileOptions) (pipeline.Reconciliation, error)
+	// Compare compares the mappings with GHL's calendars; nil where GHL is not
+	// reached by its calendar API.
+	Compare(ctx context.Context, o calendars.Options) (*calendars.Report, error)
 	Backfill(ctx context.Context, o pipeline.BackfillOptions) (pipeline.BackfillReport, error)
 }
 
 // Reconcile is the body of a request to reconcile.
 type Reconcile struct {
-	DryRun bool `json:"dry_run"`
+	DryRun      bool `json:"dry_run"`
+	AdoptByTime bool `json:"adopt_by_time"`
+}
+
+// Reconciliation is what a reconcile found: between Sentra and the mappings, and
+// then between those and GHL.
+type Reconciliation struct {
+	pipeline.Reconciliation
+	GHL *calendars.Report `json:"ghl,omitempty"`
 }
 
 // Backfill is the body of a request to backfill.
@@ -56,7 +68,13 @@ func (h *handler) reconcile(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.work(w, r, func(works Works, progress func(int64, int64)) (any, error) {
-		return works.Reconcile(r.Context(), pipeline.ReconcileOptions{DryRun: body.DryRun, Progress: progress})
+		found, err := works.Reconcile(r.Context(), pipeline.ReconcileOptions{DryRun: body.DryRun, Progress: progress})
+		if err != nil {
+			return nil, err
+		}
+		report := Reconciliation{Reconciliation: found}
+		report.GHL, err = works.Compare(r.Context(), calendars.Options{DryRun: body.DryRun, AdoptByTime: body.AdoptByTime, Progress: progress})
+		return report, err
 	})
 }
 

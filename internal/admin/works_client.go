@@ -11,10 +11,10 @@ import (
 	"ghlsync/internal/pipeline"
 )
 
-// Reconcile has the daemon do what [pipeline.Capture.Reconcile] does. It ends
-// when ctx does, at the daemon too.
-func (c *Client) Reconcile(ctx context.Context, o pipeline.ReconcileOptions) (report pipeline.Reconciliation, err error) {
-	err = c.work(ctx, "/api/v1/reconcile", Reconcile{DryRun: o.DryRun}, o.Progress, &report)
+// Reconcile has the daemon compare Sentra, the mappings and, where it can, GHL. It
+// ends when ctx does, at the daemon too.
+func (c *Client) Reconcile(ctx context.Context, o Reconcile, progress func(done, total int64)) (report Reconciliation, err error) {
+	err = c.work(ctx, "/api/v1/reconcile", o, progress, &report)
 	return report, err
 }
 

@@ -10,12 +10,20 @@ import (
 	"testing"
 	"time"
 
+	"ghlsync/internal/calendars"
 	"ghlsync/internal/mappingtest"
 	"ghlsync/internal/pipeline"
 	"ghlsync/state"
 	"ghlsync/state/sqlite"
 	"ghlsync/translator"
 )
+
+// webhookWorks are those of a daemon whose GHL has no calendar API.
+type webhookWorks struct{ *pipeline.Capture }
+
+func (webhookWorks) Compare(context.Context, calendars.Options) (*calendars.Report, error) {
+	return nil, nil
+}
 
 // working is a rig whose capture does not stream: the state can be worked on.
 func working(t *testing.T, rows ...*state.Mapping) (*rig, *sqlite.Store) {
@@ -28,7 +36,7 @@ func working(t *testing.T, rows ...*state.Mapping) (*rig, *sqlite.Store) {
 	})
 	r.Server = New(Options{
 		Addr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
-		Service: &Service{State: store, SlotName: mappingtest.Slot, Live: r.live, Works: capture},
+		Service: &Service{State: store, SlotName: mappingtest.Slot, Live: r.live, Works: webhookWorks{capture}},
 	})
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -67,7 +75,7 @@ func TestWorksRefuse(t *testing.T) {
 	t.Parallel()
 	r, store := working(t, mappingtest.Assumed("a"))
 	r.answers(503, "capture does not stream: it is starting", "POST", "/api/v1/reconcile", `{"dry_run":true}`)
-	if _, err := r.client("").Reconcile(t.Context(), pipeline.ReconcileOptions{}); err == nil || !strings.Contains(err.Error(), "it is starting; see 'ghlsync status'") {
+	if _, err := r.client("").Reconcile(t.Context(), Reconcile{}, nil); err == nil || !strings.Contains(err.Error(), "it is starting; see 'ghlsync status'") {
 		t.Errorf("not streaming: %v", err)
 	}
 	for _, body := range []string{"", "{", `{"dry":true}`, `{} {}`, `[]`} {

@@ -22,7 +22,7 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 		Slots:    slotinfo.New(d.cfg.Sentra.DatabaseURL.Reveal(), d.cfg.CDC.Slot),
 		Events:   eventinfo.New(SourceConfig(d.cfg, d.log), RulesOf(d.cfg)),
 		Operator: operate.New(d.store, time.Now, d.deliverer),
-		Works:    d.capture,
+		Works:    d.works(),
 		Live:     live{d},
 		Version:  version.Read().Version,
 	}

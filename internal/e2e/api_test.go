@@ -155,4 +155,57 @@ func TestFromWebhookToAPI(t *testing.T) {
 	if slices.ContainsFunc(r.ghl.Appointments(), func(a sandbox.Appointment) bool { return a.EventTitle == "edited" }) {
 		t.Error("the edit went somewhere")
 	}
+	out, errs, code := r.run("reconcile", "--adopt-by-time", "--dry-run")
+	for _, text := range []string{"adopted", "event-1 (contact", "event-3 (contact", "Nothing was changed"} {
+		if code != 0 || !strings.Contains(out, text) {
+			t.Errorf("the dry run does not say %q: %d\n%s%s", text, code, out, errs)
+		}
+	}
+	if m := r.mapping("event-1"); m.AppointmentID != nil {
+		t.Errorf("a dry run took an id: %+v", m)
+	}
+	if out, errs, code := r.run("reconcile", "--adopt-by-time"); code != 0 || !strings.Contains(out, "on its way to GHL") {
+		t.Errorf("adoption: %d\n%s%s", code, out, errs)
+	}
+	r.db.Exec(t, "DELETE FROM calendar_events WHERE id = 'event-3'")
+	r.caughtUp()
+	r.same()
+	if n := len(r.ghl.Appointments()); n != before-1 {
+		t.Errorf("GHL has %d appointments, want %d", n, before-1)
+	}
+}
+
+// TestReconcileWithGHL: what people did in GHL is undone, by the daemon that runs
+// and, told by the command alone, by the next one.
+func TestReconcileWithGHL(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.byAPI()
+	r.start()
+	for _, id := range []string{"event-1", "event-2"} {
+		r.insert(id, "onboarding", "Kick-off "+id)
+	}
+	r.caughtUp()
+	byHand := func() {
+		t.Helper()
+		at := time.Now().UTC().Truncate(time.Hour)
+		if !r.ghl.Move(r.ghl.AppointmentsOf("event-1")[0].ID, at, at.Add(time.Hour)) || !r.ghl.Remove(r.ghl.AppointmentsOf("event-2")[0].ID) {
+			t.Fatal("there is nothing to change in GHL")
+		}
+	}
+	for name, alone := range map[string]bool{"with the daemon": false, "without it": true} {
+		byHand()
+		if alone {
+			r.proc.stop()
+		}
+		out, errs, code := r.run("reconcile")
+		if code != 0 || !strings.Contains(out, "event-1 (start, end)") || !strings.Contains(out, "deleted  1  event-2") {
+			t.Errorf("%s: %d\n%s%s", name, code, out, errs)
+		}
+		if alone {
+			r.start()
+		}
+		r.caughtUp()
+		r.same()
+	}
 }
