@@ -36,6 +36,9 @@ type Status struct {
 	// flight, and while nothing is wrong.
 	NextProbe time.Time
 	InFlight  int
+	// Tokens is how many calls Options.Rate lets leave at once; +Inf where it sets no
+	// limit.
+	Tokens float64
 	// StoreFailing: results cannot be recorded, so nothing leaves.
 	StoreFailing bool
 	// Unrecorded counts the results that wait for the store.
@@ -47,6 +50,7 @@ type Status struct {
 // Status tells how delivery stands. InFlight may lag by a moment.
 func (d *Deliverer) Status() Status {
 	s, _ := d.status.read()
+	s.Tokens = d.tokens(d.now())
 	return s
 }
 
