@@ -23,9 +23,9 @@ type handler struct {
 }
 
 // newHandler makes the routes. Each is one line here, with its guard.
-func newHandler(service *Service, token string, log *slog.Logger) http.Handler {
-	h := &handler{service: service, log: log}
-	g := newGuard(token)
+func newHandler(o Options, log *slog.Logger) http.Handler {
+	h := &handler{service: o.Service, log: log}
+	g := newGuard(o.Token)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", h.alive)
 	mux.HandleFunc("GET /readyz", h.ready)
@@ -42,6 +42,9 @@ func newHandler(service *Service, token string, log *slog.Logger) http.Handler {
 	mux.HandleFunc("POST /api/v1/delivery/resume", g.wrap(h.pause(false)))
 	mux.HandleFunc("POST /api/v1/reconcile", g.wrap(h.reconcile))
 	mux.HandleFunc("POST /api/v1/backfill", g.wrap(h.backfill))
+	if o.Metrics != nil {
+		mux.HandleFunc("GET /metrics", g.wrap(o.Metrics.ServeHTTP))
+	}
 	mux.HandleFunc("/", g.wrap(h.nothing))
 	return http.NewCrossOriginProtection().Handler(mux)
 }

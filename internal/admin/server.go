@@ -34,6 +34,7 @@ type Options struct {
 	Addr    string // HTTP_ADDR; port 0 takes a free one
 	Token   string // HTTP_TOKEN; "" only on a loopback address
 	Service *Service
+	Metrics http.Handler // of /metrics, behind the token; nil: there is none
 	Log     *slog.Logger
 }
 
@@ -52,7 +53,7 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{addr: o.Addr, log: o.Log.With(slog.String(logging.Component, "http"))}
 	s.http = &http.Server{
-		Handler:           newHandler(o.Service, o.Token, s.log),
+		Handler:           newHandler(o, s.log),
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader,
 		// net/http reports broken handshakes and panics here.

@@ -102,6 +102,9 @@ type Delivery struct {
 	InFlight        int        `json:"in_flight"`
 	// StoreFailing: the ends of calls cannot be recorded.
 	StoreFailing bool `json:"store_failing,omitempty"`
+	// RateTokens is how many calls GHL_RATE lets leave at once; null: it sets no
+	// limit, or is not known.
+	RateTokens *float64 `json:"rate_tokens,omitempty"`
 }
 
 // PausedByOperator is Delivery.PauseReason where an operator paused delivery.
@@ -143,6 +146,14 @@ type Capture struct {
 	Since     time.Time
 	LastError string // "" where none matters any more; no secret in it
 	Watch     Watch
+	Streamed  Streamed
+}
+
+// Streamed counts what came through the stream since the daemon started.
+type Streamed struct {
+	Transactions int64 // that committed in the source, ours and others
+	Rows         int64 // changed rows of the events table
+	Commits      int64 // durable ones of the checkpoint here
 }
 
 // Watch is what capture sees of the source beside the stream.
