@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"ghlsync/internal/admin"
@@ -27,7 +28,7 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 	}
 	server := admin.New(admin.Options{
 		Service: service, Addr: d.cfg.HTTP.Addr, Token: d.cfg.HTTP.Token.Reveal(),
-		Log: d.log,
+		Metrics: d.metrics.Handler(service), Log: d.log,
 	})
 	if err := server.Start(ctx); err != nil {
 		return fmt.Errorf("serve HTTP: %w", err)
@@ -48,7 +49,7 @@ type live struct{ d *Daemon }
 func (l live) Capture() admin.Capture {
 	s := l.d.capture.Status()
 	w := s.Watch
-	return admin.Capture{Phase: admin.Phase(s.Phase), Since: s.Since, LastError: s.LastError, Watch: admin.Watch{
+	return admin.Capture{Phase: admin.Phase(s.Phase), Since: s.Since, LastError: s.LastError, Streamed: admin.Streamed(s.Streamed), Watch: admin.Watch{
 		Warnings:     w.Warnings,
 		CanarySentAt: w.Canary.SentAt, CanaryRoundTrip: w.Canary.RoundTrip, CanaryWaiting: w.Canary.Waiting,
 		WALBytesPerSecond: w.WAL.BytesPerSecond, WALLeft: w.WAL.Left, WALTime: w.WAL.Time,
@@ -60,8 +61,16 @@ func (l live) Delivery() admin.Delivery {
 	return admin.Delivery{
 		Enabled: s.Enabled, Paused: s.Paused, PauseReason: s.PauseReason, Detail: s.Detail,
 		Breaker: s.Breaker, NextProbe: known(s.NextProbe), ThrottledUntil: known(s.ThrottledUntil),
-		InFlight: s.InFlight, StoreFailing: s.StoreFailing,
+		InFlight: s.InFlight, StoreFailing: s.StoreFailing, RateTokens: finite(s.Tokens),
 	}
+}
+
+// finite is nil for no limit.
+func finite(v float64) *float64 {
+	if math.IsInf(v, 1) {
+		return nil
+	}
+	return &v
 }
 
 // known is nil for a time that is not set.
