@@ -152,14 +152,20 @@ func call(outcome ghl.Outcome, code string) deliver.Event {
 	}
 }
 
-// full is a scrape in which every metric has a value.
-func full(t *testing.T) exposition {
+// scraped is a scrape in which every metric has a value.
+func scraped(t *testing.T) exposition {
 	t.Helper()
 	m := metrics.New(30 * time.Second)
 	for _, o := range outcomes {
 		m.Delivered(call(o, ""))
 	}
-	e := scrape(t, m.Handler(everything().service(t)))
+	return scrape(t, m.Handler(everything().service(t)))
+}
+
+// full is scraped without what Go and the process tell.
+func full(t *testing.T) exposition {
+	t.Helper()
+	e := scraped(t)
 	maps.DeleteFunc(e.families, func(name string, _ *dto.MetricFamily) bool { return !strings.HasPrefix(name, "ghlsync_") })
 	return e
 }
