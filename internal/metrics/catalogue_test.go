@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -87,7 +88,7 @@ func (c catalogue) selector(t *testing.T, where string, n *parser.VectorSelector
 		return
 	}
 	for _, m := range n.LabelMatchers {
-		if m.Name == labels.MetricName || slices.Contains(target, m.Name) {
+		if m.Name == model.MetricNameLabel || slices.Contains(target, m.Name) {
 			continue
 		}
 		if !slices.ContainsFunc(known[m.Name], m.Matches) {
