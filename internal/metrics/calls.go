@@ -46,7 +46,7 @@ func newCalls() calls {
 		}, []string{labelOperation}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Subsystem: "delivery", Name: "latency_seconds",
-			Help: "From the commit in Sentra to GHL's answer that it has it.", Buckets: latencyBuckets,
+			Help: "From the commit in Sentra to GHL's answer that its calendar shows it.", Buckets: latencyBuckets,
 		}, []string{labelOperation}),
 	}
 	for _, op := range []state.Operation{state.Create, state.Update, state.Delete} {
@@ -64,7 +64,9 @@ func (c *calls) count(e deliver.Event) {
 	}
 	c.attempts.WithLabelValues(op, e.Result.Outcome.String(), code).Inc()
 	c.duration.WithLabelValues(op).Observe(e.Result.Duration.Seconds())
-	if e.Result.Outcome == ghl.Delivered && !e.CommittedAt.IsZero() {
+	// A delete of what is not there has done what it was for.
+	done := e.Result.Outcome == ghl.Delivered || e.Result.Outcome == ghl.NotFound && e.Operation == state.Delete
+	if done && !e.CommittedAt.IsZero() {
 		// The two are clocks of two machines.
 		c.latency.WithLabelValues(op).Observe(max(e.Ended.Sub(e.CommittedAt).Seconds(), 0))
 	}

@@ -183,6 +183,10 @@ func TestCalls(t *testing.T) {
 	m.Delivered(call(ghl.Retry, "HTTP_502"))
 	m.Delivered(call(ghl.Unknown, ghl.CodeTimeout))
 	m.Delivered(call(ghl.Permanent, "CLIENT_ONE_AT_EXAMPLE"))
+	absent, gone := call(ghl.NotFound, ghl.CodeNotFound), call(ghl.NotFound, ghl.CodeNotFound)
+	absent.Operation, gone.Operation = state.Update, state.Delete
+	m.Delivered(absent)
+	m.Delivered(gone)
 	snapshotted := call(ghl.Delivered, "")
 	snapshotted.CommittedAt = time.Time{}
 	m.Delivered(snapshotted)
@@ -198,6 +202,7 @@ func TestCalls(t *testing.T) {
 		`ghlsync_delivery_call_duration_seconds_sum{operation="create"}`:                         12,
 		`ghlsync_delivery_latency_seconds_count{operation="create"}`:                             1,
 		`ghlsync_delivery_latency_seconds_sum{operation="create"}`:                               30,
+		`ghlsync_delivery_latency_seconds_count{operation="delete"}`:                             1,
 		`ghlsync_delivery_latency_seconds_count{operation="update"}`:                             0,
 	} {
 		if value, told := series[name]; !told || value != want {
