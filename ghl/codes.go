@@ -148,3 +148,15 @@ func safeCode(code, otherwise string) string {
 	}
 	return otherwise
 }
+
+// CodeClass is a code as one of few words, whatever GHL answers: a code that
+// Explain knows is kept, HTTP_nnn becomes HTTP_nxx, and the rest is OTHER.
+func CodeClass(code string) string {
+	if _, known := explanations[code]; known || code == "" {
+		return code
+	}
+	if status, ok := statusOfCode(code); ok {
+		return fmt.Sprintf("%s%dxx", statusPrefix, status/100)
+	}
+	return "OTHER"
+}

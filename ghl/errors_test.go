@@ -52,3 +52,16 @@ func TestClassifyError(t *testing.T) {
 		}
 	}
 }
+
+// A label of a metric has few values, whatever GHL answers.
+func TestCodeClass(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		"": "", CodeTimeout: CodeTimeout, CodeOutcomeUnknown: CodeOutcomeUnknown, CodeNotFound: CodeNotFound,
+		"HTTP_503": "HTTP_5xx", "HTTP_429": "HTTP_4xx", "HTTP_5": "OTHER", "CLIENT_ONE": "OTHER", "text of GHL": "OTHER",
+	} {
+		if got := CodeClass(code); got != want {
+			t.Errorf("CodeClass(%q) is %q, want %q", code, got, want)
+		}
+	}
+}

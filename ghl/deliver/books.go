@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -145,10 +146,16 @@ func (b *books) room(now time.Time) int {
 	if free <= 0 || b.isStopping() {
 		return 0
 	}
-	if b.limiter.Limit() == rate.Inf {
-		return free
+	return int(min(float64(free), b.tokens(now)))
+}
+
+// tokens is how many calls the rate lets leave now. It goes below zero for none,
+// and is +Inf without a limit.
+func (d *Deliverer) tokens(now time.Time) float64 {
+	if d.limiter.Limit() == rate.Inf {
+		return math.Inf(1)
 	}
-	return min(free, int(b.limiter.TokensAt(now)))
+	return d.limiter.TokensAt(now)
 }
 
 // capacity is how many calls may be claimed in all. Where a call takes less time

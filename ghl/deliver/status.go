@@ -1,12 +1,9 @@
 package deliver
 
 import (
-	"math"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"ghlsync/ghl"
 )
@@ -39,6 +36,9 @@ type Status struct {
 	// flight, and while nothing is wrong.
 	NextProbe time.Time
 	InFlight  int
+	// Tokens is how many calls Options.Rate lets leave at once; +Inf where it sets no
+	// limit.
+	Tokens float64
 	// StoreFailing: results cannot be recorded, so nothing leaves.
 	StoreFailing bool
 	// Unrecorded counts the results that wait for the store.
@@ -49,8 +49,6 @@ type Status struct {
 	Quota    ghl.Quota
 	QuotaAt  time.Time
 	Reserved bool
-	// Tokens is how many calls may leave at once now; +Inf without a limit.
-	Tokens float64
 	// PerSecond is how many calls ended in a second of late, of the last minute.
 	PerSecond float64
 	// Detail is a sentence for people; empty while nothing is wrong.
@@ -66,10 +64,7 @@ func (d *Deliverer) Status() Status {
 	if s.Reserved && s.Detail == "" {
 		s.Detail = "GHL takes few more requests today; deletions and events of today go first, the rest waits."
 	}
-	s.Tokens, s.PerSecond = math.Inf(1), d.tempo.perSecond(now)
-	if d.limiter.Limit() != rate.Inf {
-		s.Tokens = max(d.limiter.TokensAt(now), 0)
-	}
+	s.Tokens, s.PerSecond = d.tokens(now), d.tempo.perSecond(now)
 	return s
 }
 

@@ -7,6 +7,7 @@
 //
 //	GET  /healthz                     200: the process is alive
 //	GET  /readyz                      200: capture streams, or waits as a standby; else 503
+//	GET  /metrics                     for Prometheus: the status in numbers, and counts
 //	GET  /api/v1/status               Status
 //	GET  /api/v1/mappings             Page: ?status= &q= &after= &limit=
 //	GET  /api/v1/mappings/{id}        Detail: ?payload=true &attempts=

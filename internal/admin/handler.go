@@ -23,9 +23,9 @@ type handler struct {
 }
 
 // newHandler makes the routes. Each is one line here, with its guard.
-func newHandler(service *Service, token string, callbacks Callbacks, log *slog.Logger) http.Handler {
-	h := &handler{service: service, log: log}
-	g := newGuard(token)
+func newHandler(o Options, log *slog.Logger) http.Handler {
+	h := &handler{service: o.Service, log: log}
+	g := newGuard(o.Token)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", h.alive)
 	mux.HandleFunc("GET /readyz", h.ready)
@@ -43,8 +43,11 @@ func newHandler(service *Service, token string, callbacks Callbacks, log *slog.L
 	mux.HandleFunc("POST /api/v1/reconcile", g.wrap(h.reconcile))
 	mux.HandleFunc("POST /api/v1/backfill", g.wrap(h.backfill))
 	// Who calls back has a secret of its own, and no token.
-	mux.Handle("POST /callbacks/ghl", h.callback(callbacks.Workflow))
-	mux.Handle("POST /callbacks/ghl/app", h.callback(callbacks.App))
+	mux.Handle("POST /callbacks/ghl", h.callback(o.Callbacks.Workflow))
+	mux.Handle("POST /callbacks/ghl/app", h.callback(o.Callbacks.App))
+	if o.Metrics != nil {
+		mux.HandleFunc("GET /metrics", g.wrap(o.Metrics.ServeHTTP))
+	}
 	mux.HandleFunc("/", g.wrap(h.nothing))
 	return http.NewCrossOriginProtection().Handler(mux)
 }

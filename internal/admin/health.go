@@ -27,6 +27,9 @@ type Facts struct {
 	StateError string   // why the state cannot be read; "" if it can
 	SlotError  string   // why nothing is known of the slot; "" if it is, or was not asked for
 	Warnings   []string // what capture saw of the source that a person should know
+
+	SlotMissing bool // SlotError, because the source has none
+	Streamed    Streamed
 }
 
 // Judge gives the verdict and, gravest first, why it is not OK.

@@ -36,6 +36,7 @@ type Options struct {
 	Service *Service
 	// Callbacks need no token.
 	Callbacks Callbacks
+	Metrics   http.Handler // of /metrics, behind the token; nil: there is none
 	Log       *slog.Logger
 }
 
@@ -54,7 +55,7 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{addr: o.Addr, log: o.Log.With(slog.String(logging.Component, "http"))}
 	s.http = &http.Server{
-		Handler:           newHandler(o.Service, o.Token, o.Callbacks, s.log),
+		Handler:           newHandler(o, s.log),
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader,
 		// net/http reports broken handshakes and panics here.

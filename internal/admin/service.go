@@ -53,6 +53,13 @@ func (s *Service) now() time.Time {
 // Status makes the status document. What cannot be found out is a reason in the
 // document, not an error.
 func (s *Service) Status(ctx context.Context) (Status, error) {
+	f, err := s.Facts(ctx)
+	return f.Status, err
+}
+
+// Facts finds out what Status tells. With an error, which is that of ctx, it is
+// what is known up to then.
+func (s *Service) Facts(ctx context.Context) (Facts, error) {
 	capture := s.Live.Capture()
 	f := Facts{Status: Status{
 		At: s.now(),
@@ -66,12 +73,12 @@ func (s *Service) Status(ctx context.Context) (Status, error) {
 		f.StateError = err.Error()
 	}
 	f.Status.Delivery.foresee(f.Status.At, f.Status.Mappings)
-	f.SlotError = s.readSlot(ctx, &f.Status)
-	f.Warnings = capture.Watch.Warnings
+	s.readSlot(ctx, &f)
+	f.Warnings, f.Streamed = capture.Watch.Warnings, capture.Streamed
 	capture.Watch.tell(&f.Status)
 	f.Status.Health, f.Status.Reasons = Judge(f)
 	// Whoever asks may be gone, and half an answer is none.
-	return f.Status, ctx.Err()
+	return f, ctx.Err()
 }
 
 func (s *Service) readState(ctx context.Context, d *Status) error {
@@ -103,19 +110,19 @@ func (s *Service) readState(ctx context.Context, d *Status) error {
 	return err
 }
 
-func (s *Service) readSlot(ctx context.Context, d *Status) (reason string) {
+func (s *Service) readSlot(ctx context.Context, f *Facts) {
 	if s.Slots == nil {
-		return ""
+		return
 	}
 	slot, err := s.Slots.Slot(ctx)
 	switch {
 	case err != nil:
-		return "nothing is known of the slot: " + err.Error()
+		f.SlotError = "nothing is known of the slot: " + err.Error()
 	case slot == nil:
-		return "there is no slot " + s.SlotName
+		f.SlotMissing, f.SlotError = true, "there is no slot "+s.SlotName
+	default:
+		f.Status.Slot = slot
 	}
-	d.Slot = slot
-	return ""
 }
 
 // StatusHeld is a Query.Status of our own: pending, and held by the delete fuse.

@@ -100,10 +100,8 @@ type Delivery struct {
 	ThrottledUntil  *time.Time `json:"throttled_until,omitempty"`
 	LastSyncAttempt *time.Time `json:"last_sync_attempt"`
 	InFlight        int        `json:"in_flight"`
-	// Tokens is how many calls may leave at once; null: no limit, or not known.
 	// PerSecond is how many calls ended in a second, of the last minute.
-	Tokens    *float64 `json:"tokens"`
-	PerSecond float64  `json:"per_second"`
+	PerSecond float64 `json:"per_second"`
 	// BacklogDoneAt is when what is pending will have been sent at that pace; null
 	// where nothing is, or nothing is being sent.
 	BacklogDoneAt *time.Time `json:"backlog_done_at"`
@@ -111,6 +109,9 @@ type Delivery struct {
 	Quota *Quota `json:"quota"`
 	// StoreFailing: the ends of calls cannot be recorded.
 	StoreFailing bool `json:"store_failing,omitempty"`
+	// RateTokens is how many calls GHL_RATE lets leave at once; null: it sets no
+	// limit, or is not known.
+	RateTokens *float64 `json:"rate_tokens,omitempty"`
 }
 
 // Quota is how many requests GHL takes, by the headers of its answers. What they
@@ -177,6 +178,14 @@ type Capture struct {
 	Since     time.Time
 	LastError string // "" where none matters any more; no secret in it
 	Watch     Watch
+	Streamed  Streamed
+}
+
+// Streamed counts what came through the stream since the daemon started.
+type Streamed struct {
+	Transactions int64 // that committed in the source, ours and others
+	Rows         int64 // changed rows of the events table
+	Commits      int64 // durable ones of the checkpoint here
 }
 
 // Watch is what capture sees of the source beside the stream.

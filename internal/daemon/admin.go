@@ -28,8 +28,7 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 	}
 	server := admin.New(admin.Options{
 		Service: service, Addr: d.cfg.HTTP.Addr, Token: d.cfg.HTTP.Token.Reveal(),
-		Callbacks: d.callbacks(),
-		Log:       d.log,
+		Callbacks: d.callbacks(), Metrics: d.metrics.Handler(service), Log: d.log,
 	})
 	if err := server.Start(ctx); err != nil {
 		return fmt.Errorf("serve HTTP: %w", err)
@@ -50,7 +49,7 @@ type live struct{ d *Daemon }
 func (l live) Capture() admin.Capture {
 	s := l.d.capture.Status()
 	w := s.Watch
-	return admin.Capture{Phase: admin.Phase(s.Phase), Since: s.Since, LastError: s.LastError, Watch: admin.Watch{
+	return admin.Capture{Phase: admin.Phase(s.Phase), Since: s.Since, LastError: s.LastError, Streamed: admin.Streamed(s.Streamed), Watch: admin.Watch{
 		Warnings:     w.Warnings,
 		CanarySentAt: w.Canary.SentAt, CanaryRoundTrip: w.Canary.RoundTrip, CanaryWaiting: w.Canary.Waiting,
 		WALBytesPerSecond: w.WAL.BytesPerSecond, WALLeft: w.WAL.Left, WALTime: w.WAL.Time,
@@ -62,10 +61,7 @@ func (l live) Delivery() admin.Delivery {
 	d := admin.Delivery{
 		Enabled: s.Enabled, Paused: s.Paused, PauseReason: s.PauseReason, Detail: s.Detail,
 		Breaker: s.Breaker, NextProbe: known(s.NextProbe), ThrottledUntil: known(s.ThrottledUntil),
-		InFlight: s.InFlight, StoreFailing: s.StoreFailing, PerSecond: s.PerSecond,
-	}
-	if !math.IsInf(s.Tokens, 1) {
-		d.Tokens = &s.Tokens
+		InFlight: s.InFlight, StoreFailing: s.StoreFailing, RateTokens: finite(s.Tokens), PerSecond: s.PerSecond,
 	}
 	if !s.QuotaAt.IsZero() {
 		q := s.Quota
@@ -75,6 +71,14 @@ func (l live) Delivery() admin.Delivery {
 		}
 	}
 	return d
+}
+
+// finite is nil for no limit.
+func finite(v float64) *float64 {
+	if math.IsInf(v, 1) {
+		return nil
+	}
+	return &v
 }
 
 // known is nil for a time that is not set.

@@ -19,6 +19,7 @@ import (
 	"ghlsync/ghl/deliver"
 	"ghlsync/internal/admin"
 	"ghlsync/internal/config"
+	"ghlsync/internal/metrics"
 	"ghlsync/internal/pipeline"
 	"ghlsync/state/sqlite"
 	"ghlsync/translator"
@@ -44,6 +45,7 @@ type Daemon struct {
 	deliverer *deliver.Deliverer
 	capture   *pipeline.Capture
 	admin     *admin.Server
+	metrics   *metrics.Metrics
 
 	stopCapture context.CancelFunc
 	captured    chan struct{} // closed when capture has ended
@@ -54,7 +56,7 @@ type Daemon struct {
 
 // New prepares a daemon; nothing is opened before Start.
 func New(cfg config.Config, log *slog.Logger, hooks Hooks) *Daemon {
-	return &Daemon{cfg: cfg, log: log, hooks: hooks, captured: make(chan struct{}), done: make(chan struct{})}
+	return &Daemon{cfg: cfg, log: log, hooks: hooks, metrics: metrics.New(cfg.CDC.Canary), captured: make(chan struct{}), done: make(chan struct{})}
 }
 
 // Run runs a daemon until ctx is done, and stops it in good order; or until it
@@ -125,7 +127,7 @@ func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 		Store: d.store, Sender: d.target, Encode: d.target.Encode, Zone: d.cfg.Sentra.Timezone.Location(), Logger: d.log.With(slog.String("component", "deliver")),
 		Disabled: !g.WebhookEnabled, Owner: owner,
 		Concurrency: g.Concurrency, Timeout: g.Timeout, Rate: rate.Limit(g.Rate), Burst: g.Burst,
-		RetryBase: g.RetryBase, RetryCap: g.RetryCap, Hook: d.hooks.Delivered,
+		RetryBase: g.RetryBase, RetryCap: g.RetryCap, Hook: d.delivered,
 		Settle: cmp.Or(g.Settle, -1), // an explicit 0 is none, where that of Options is the default
 	})
 	if err != nil {
@@ -136,6 +138,13 @@ func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 	}
 	d.deliverer = deliverer
 	return nil
+}
+
+func (d *Daemon) delivered(e deliver.Event) {
+	d.metrics.Delivered(e)
+	if d.hooks.Delivered != nil {
+		d.hooks.Delivered(e)
+	}
 }
 
 // CaptureOptions is what package pipeline needs of the configuration. changed is

@@ -50,6 +50,7 @@ type Applier struct {
 	log     *slog.Logger
 	// canaries gets each canary that the stream brings; it holds the latest.
 	canaries chan string
+	streamed *streamed
 
 	cp state.Checkpoint // as stored
 
@@ -69,6 +70,7 @@ func (a *Applier) Handle(ctx context.Context, ch cdc.Chunk) (pglogrepl.LSN, erro
 	if err := a.handle(ctx, ch); err != nil {
 		return a.cp.LSN, a.abort(err)
 	}
+	a.streamed.took(ch)
 	if !ch.Open {
 		a.junction.reach(ch.Last.End)
 		a.sing(ch.Last.Canary)
@@ -142,6 +144,7 @@ func (a *Applier) finish(ctx context.Context, next state.Checkpoint) error {
 		return fmt.Errorf("commit state at %s: %w", next.LSN, err)
 	}
 	a.cp = next
+	a.streamed.commits.Add(1)
 	a.committed()
 	return nil
 }

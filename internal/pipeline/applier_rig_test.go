@@ -102,7 +102,7 @@ func (r *applierRig) applier(token string) *Applier {
 		store: r.store, source: r.source, fuse: 5, log: slog.New(slog.DiscardHandler),
 		rules: translator.New([]string{"onboarding", "handover"}, regexp.MustCompile(translator.DefaultEcho), time.UTC),
 		now:   func() time.Time { return r.now }, changed: func() { r.woken++ },
-		canaries: make(chan string, 1), cp: state.Checkpoint{Capturer: token},
+		canaries: make(chan string, 1), streamed: new(streamed), cp: state.Checkpoint{Capturer: token},
 	}
 }
 

@@ -70,6 +70,8 @@ type Status struct {
 	LastError string // of the last session that ended; "" while streaming
 	// Watch is what was seen of the source while streaming; zero otherwise.
 	Watch Watch
+	// Streamed counts over all sessions.
+	Streamed Streamed
 }
 
 // Capture keeps the state equal to what Sentra wants.
@@ -79,6 +81,8 @@ type Capture struct {
 
 	mu     sync.Mutex
 	status Status
+
+	streamed streamed
 
 	began time.Time // of Run
 	// unreadable says that the slot cannot be decoded from where it stands: the
@@ -109,7 +113,9 @@ func New(opts Options) *Capture {
 func (c *Capture) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.status
+	s := c.status
+	s.Streamed = c.streamed.read()
+	return s
 }
 
 // enter changes the phase. The error is the one that ended the session before.
@@ -228,7 +234,7 @@ func (c *Capture) stream(ctx context.Context, src *cdc.Source, a *Applier) error
 func (c *Capture) applier(src Lookups) *Applier {
 	return &Applier{
 		store: c.opts.Store, rules: c.opts.Rules, source: src, fuse: c.opts.Fuse,
-		now: c.opts.Now, changed: c.opts.Changed, log: c.log,
+		now: c.opts.Now, changed: c.opts.Changed, log: c.log, streamed: &c.streamed,
 	}
 }
 
