@@ -13,7 +13,8 @@ import (
 
 const sandboxHelp = `Run a GHL to try things against: an inbound webhook with an appointment book
 behind it, a log of all requests, and knobs for every way in which a receiver can
-fail. Its first page lists the addresses.
+fail. Open its address in a browser and watch: calendar, requests and faults are
+on one page, live. To curl the same address lists the endpoints.
 
 It keeps everything in memory, and whole requests at that: it is no place for
 real clients' data.`
@@ -50,7 +51,7 @@ func runSandbox(ctx context.Context, std streams, addr string, o sandbox.Options
 		return err
 	}
 	say(std.out, "GHL sandbox\n  webhook       GHL_WEBHOOK_URL=%s\n", s.WebhookURL())
-	say(std.out, "  pages         %s/\n  appointments  %s/sandbox/appointments\n", s.URL(), s.URL())
+	say(std.out, "  watch it at   %s/\n  appointments  %s/sandbox/appointments\n", s.URL(), s.URL())
 	say(std.out, "  requests      %s/sandbox/requests\n  faults        %s/sandbox/faults\nCtrl-C ends it.\n", s.URL(), s.URL())
 	<-ctx.Done()
 	return nil

@@ -230,6 +230,7 @@ func (s *Sandbox) conclude(c *call, status int, answer string) {
 	}
 	c.concluded = true
 	c.entry.Done, c.entry.Status, c.entry.Answer = true, status, answer
+	c.entry.Ended = s.opts.Now()
 	if status != 0 && c.generation == s.generation {
 		s.stats.Answered++
 	}
