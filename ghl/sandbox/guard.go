@@ -1,40 +1,17 @@
 package sandbox
 
 import (
-	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
+
+	"ghlsync/ghl/sandbox/livepage"
 )
 
-// crossOrigin knows by the browser's own headers that a page of another origin
-// sends a change. Programs send no such header, and pass.
-var crossOrigin = http.NewCrossOriginProtection()
-
-// foreign tells why a request has no business with the sandbox's own endpoints:
-// a web page elsewhere made somebody's browser send it. GHL's endpoints are open
-// to everybody, as GHL's are.
+// foreign tells why a request has no business with the sandbox's own endpoints.
+// GHL's endpoints are open to everybody, as GHL's are.
 func foreign(r *http.Request) error {
 	if r.URL.Path != "/" && !strings.HasPrefix(r.URL.Path, "/sandbox/") {
 		return nil
 	}
-	if !namesThisMachine(r.Host) {
-		return fmt.Errorf("host %q is not this machine: call the sandbox by localhost or by its IP address", r.Host)
-	}
-	return crossOrigin.Check(r)
-}
-
-// namesThisMachine tells hosts that no foreign DNS answer can have led here: a
-// rebound name is always a name, and localhost never is asked of DNS.
-func namesThisMachine(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport // without a port
-	}
-	host = strings.Trim(host, "[]")
-	if _, err := netip.ParseAddr(host); err == nil {
-		return true
-	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+	return livepage.Refuse(r)
 }

@@ -1,10 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"time"
 )
@@ -13,36 +9,26 @@ import (
 // meanwhile comes in one.
 const pagePace = 200 * time.Millisecond
 
-// pageRegions are the parts of the page that change.
-var pageRegions = []string{"counts", "book", "violations", "log", "in-force"}
-
-// serveLive streams the page's regions as server-sent events: all at first, then
-// those that changed, as a JSON list of HTML. It ends with its reader or with
-// the sandbox.
+// serveLive keeps a page live until its reader leaves or the sandbox ends.
 func (s *Sandbox) serveLive(w http.ResponseWriter, r *http.Request) {
-	pageHeaders(w.Header(), "text/event-stream")
-	connection := http.NewResponseController(w)
-	sent := make(map[string]string)
-	for {
-		changed := s.nextChange() // before the look, so that no change in between is missed
-		frame, err := s.frame(readSpan(r, s.opts.Now()), sent)
-		if err != nil {
-			return // the templates are part of the program: the page itself tells
-		}
-		if _, err := w.Write(frame); err != nil || connection.Flush() != nil {
-			return // the reader has left
-		}
+	var changed <-chan struct{}
+	look := func() (any, error) {
+		changed = s.nextChange() // before the look, so that no change in between is missed
+		return s.view(readSpan(r, s.opts.Now())), nil
+	}
+	wait := func() bool {
 		if !s.pause(r.Context(), pagePace) {
-			return
+			return false
 		}
 		select {
 		case <-changed:
+			return true
 		case <-r.Context().Done():
-			return
 		case <-s.ending:
-			return
 		}
+		return false
 	}
+	page.Stream(w, look, wait)
 }
 
 // nextChange closes with the next wake.
@@ -53,33 +39,4 @@ func (s *Sandbox) nextChange() <-chan struct{} {
 		s.changed = make(chan struct{})
 	}
 	return s.changed
-}
-
-// frame is an event with the regions that are not as they were sent, or nothing
-// where all are.
-func (s *Sandbox) frame(weeks span, sent map[string]string) ([]byte, error) {
-	view := s.view(weeks)
-	var changed []string
-	for _, region := range pageRegions {
-		var html bytes.Buffer
-		if err := pageTemplate.ExecuteTemplate(&html, region, view); err != nil {
-			return nil, fmt.Errorf("write region %s: %w", region, err)
-		}
-		if sent[region] != html.String() {
-			sent[region] = html.String()
-			changed = append(changed, html.String())
-		}
-	}
-	if len(changed) == 0 {
-		return nil, nil
-	}
-	var event bytes.Buffer
-	_, _ = io.WriteString(&event, "data: ")
-	enc := json.NewEncoder(&event)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(changed); err != nil { // one line, as an event needs it
-		return nil, err
-	}
-	event.WriteByte('\n')
-	return event.Bytes(), nil
 }

@@ -48,7 +48,7 @@ func TestFrontIsAPageForBrowsersAndTextForOthers(t *testing.T) {
 	if !strings.HasPrefix(text.body, "GHL sandbox\n") {
 		t.Errorf("curl gets %.200s", text.body)
 	}
-	for _, path := range []string{"/", "/sandbox/page.css", "/sandbox/page.js"} {
+	for _, path := range []string{"/", "/sandbox/base.css", "/sandbox/page.css", "/sandbox/live.js"} {
 		h := r.ask(t, http.MethodGet, path, "", asBrowser).header
 		policy := h.Get("Content-Security-Policy")
 		for _, want := range []string{"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"} {

@@ -1,9 +1,9 @@
-// Keeps the page as the sandbox is. The sandbox sends HTML of its regions; lists
-// in it (data-list) are taken over item by item, so that what did not change
+// Keeps a page as what it shows. The server sends HTML of regions to data-live-at;
+// lists in it (data-list) are taken over item by item, so that what did not change
 // keeps its focus and stays open, and what did can be seen.
 "use strict";
 
-const known = new Map(); // what the sandbox last sent, by the item's id
+const known = new Map(); // what the server last sent, by the item's id
 const items = (root) => [...root.querySelectorAll("[data-list] > [id]")];
 for (const item of items(document)) known.set(item.id, item.outerHTML);
 
@@ -32,6 +32,9 @@ function keepOpen(old, item) {
   }
 }
 
+// typing tells whether the reader is writing into an item: it waits.
+const typing = (item) => item?.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
+
 // take brings one list to the state of a newer one, and tells by the items' new
 // markup which of them changed.
 function take(list, newer, markup) {
@@ -46,6 +49,7 @@ function take(list, newer, markup) {
   for (const fresh of [...newer.children]) {
     skipGone();
     const old = [...list.children].find((item) => item.id === fresh.id);
+    if (typing(old)) markup.set(fresh.id, known.get(fresh.id));
     if (old && known.get(fresh.id) === markup.get(fresh.id)) {
       if (old === place) place = place.nextElementSibling;
       else list.insertBefore(old, place);
@@ -78,7 +82,7 @@ function show(regions) {
   for (const day of template.content.querySelectorAll(".day")) document.getElementById(day.id).className = day.className;
 }
 
-const live = new EventSource("/sandbox/live" + location.search);
+const live = new EventSource(document.body.dataset.liveAt + location.search);
 live.onmessage = (event) => {
   show(JSON.parse(event.data));
   document.documentElement.dataset.live = "yes";
@@ -86,7 +90,7 @@ live.onmessage = (event) => {
 };
 live.onerror = () => {
   document.documentElement.dataset.live = "no";
-  state.textContent = "not live: the sandbox does not answer";
+  state.textContent = "not live: nobody answers";
 };
 addEventListener("pagehide", () => live.close());
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
@@ -103,13 +107,13 @@ document.addEventListener("submit", async (event) => {
     });
     if (answer.type !== "opaqueredirect") said.textContent = await answer.text();
   } catch {
-    said.textContent = "the sandbox does not answer";
+    said.textContent = "nobody answers";
   }
 });
 
-// A request's body comes when it is asked for.
+// What a closed item links to (data-inline) comes when it is asked for.
 document.addEventListener("toggle", async (event) => {
-  const link = event.target.open && event.target.querySelector("a[href^='/sandbox/requests/']");
+  const link = event.target.open && event.target.querySelector("a[data-inline]");
   if (!link) return;
   const pre = document.createElement("pre");
   try {
