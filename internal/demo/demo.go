@@ -155,7 +155,7 @@ func (r *run) introduce(bin postgres.Binaries) {
 	p.item("look", "curl -s "+s.statusURL())
 	p.item("GHL fails", fmt.Sprintf(`curl -X PUT --data '{"status":503,"count":5}' %s/sandbox/faults`, s.sandbox.URL()))
 	p.heading("Worth a look")
-	p.item("an outage", "press 'GHL is down' on GHL's page, book something in Sentra: it arrives once, after 'All is well again'")
+	p.item("an outage", "press 'GHL is down' on GHL's page, book something in Sentra: it arrives when GHL is back, once")
 	p.item("no doubles", "press 'Does it, hangs up': GHL acts and nobody hears of it; the repeat is known by its delivery id")
 	p.item("a mishap", "delete an appointment on GHL's page, then edit its event in Sentra")
 	p.item("end", "Ctrl-C")

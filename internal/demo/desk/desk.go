@@ -18,7 +18,6 @@ type Desk struct {
 	beside     []Link
 	server     *http.Server
 	addr       string
-	ending     chan struct{} // closed by Close: open streams end
 	close      func()        // once
 	served     chan struct{} // closed when the server takes no more
 	work       sync.WaitGroup
@@ -32,8 +31,7 @@ func Open(ctx context.Context, connection string, beside ...Link) (*Desk, error)
 		return nil, fmt.Errorf("listen for Sentra's page: %w", err)
 	}
 	d := &Desk{
-		connection: connection, beside: beside, addr: listener.Addr().String(),
-		ending: make(chan struct{}), served: make(chan struct{}),
+		connection: connection, beside: beside, addr: listener.Addr().String(), served: make(chan struct{}),
 	}
 	d.close = sync.OnceFunc(d.end)
 	d.server = &http.Server{Handler: d.routes(), ReadHeaderTimeout: 10 * time.Second}
@@ -51,8 +49,9 @@ func (d *Desk) URL() string { return "http://" + d.addr + "/" }
 func (d *Desk) Close() { d.close() }
 
 func (d *Desk) end() {
-	close(d.ending)
-	_ = d.server.Close() // an error is the listener's, which is gone either way
+	// It ends the requests' contexts, and streams with them. An error is the
+	// listener's, which is gone either way.
+	_ = d.server.Close()
 	<-d.served
 	d.work.Wait()
 }

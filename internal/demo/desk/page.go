@@ -82,9 +82,8 @@ func (d *Desk) live(w http.ResponseWriter, r *http.Request) {
 		case <-tick.C:
 			return true
 		case <-r.Context().Done():
-		case <-d.ending:
+			return false
 		}
-		return false
 	}
 	// Without a connection the stream ends at once, and the page tries again.
 	_ = d.connected(r.Context(), func(conn *pgx.Conn) error {
