@@ -159,8 +159,14 @@ func (s *Sandbox) pause(client context.Context, d time.Duration) bool {
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	return await(s, client, timer.C)
+}
+
+// await waits for a signal, and tells false when the client left or the sandbox
+// ends.
+func await[T any](s *Sandbox, client context.Context, signal <-chan T) bool {
 	select {
-	case <-timer.C:
+	case <-signal:
 		return true
 	case <-client.Done():
 	case <-s.ending:
@@ -168,12 +174,7 @@ func (s *Sandbox) pause(client context.Context, d time.Duration) bool {
 	return false
 }
 
-func (s *Sandbox) hang(client context.Context) {
-	select {
-	case <-client.Done():
-	case <-s.ending:
-	}
-}
+func (s *Sandbox) hang(client context.Context) { await[struct{}](s, client, nil) }
 
 // act lets the book do what the request asks for, once for each key.
 func (s *Sandbox) act(c *call) (verdict, error) {

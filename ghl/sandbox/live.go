@@ -17,16 +17,7 @@ func (s *Sandbox) serveLive(w http.ResponseWriter, r *http.Request) {
 		return s.view(readSpan(r, s.opts.Now())), nil
 	}
 	wait := func() bool {
-		if !s.pause(r.Context(), pagePace) {
-			return false
-		}
-		select {
-		case <-changed:
-			return true
-		case <-r.Context().Done():
-		case <-s.ending:
-		}
-		return false
+		return s.pause(r.Context(), pagePace) && await(s, r.Context(), changed)
 	}
 	page.Stream(w, look, wait)
 }

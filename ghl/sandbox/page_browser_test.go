@@ -123,7 +123,7 @@ func TestPageKeepsItsReadersPlace(t *testing.T) {
 	r, tab := open(t, sandbox.Options{})
 	r.mustSend(t, "d1", onDay("e1", "onboarding", "Kick-off", 0, "09:00"))
 	r.mustSend(t, "d2", onDay("e2", "onboarding", "Other", 0, "10:00"))
-	tab.Until(count(".entry") + " === 2")
+	tab.Until(count(".entry") + ` === 2 && (document.querySelector("#request-1").same = true)`)
 	tab.Run(click("#entry-ghl_000001 > button"))
 	today := time.Now().Format(time.DateOnly)
 	data := strings.NewReplacer("2024-01-15\"", today+"\"", "Onboarding Session", "Renamed").Replace(eventData("e1"))
@@ -132,6 +132,23 @@ func TestPageKeepsItsReadersPlace(t *testing.T) {
 	tab.Run(click("#about-ghl_000001 [popovertargetaction]"), chromedp.Focus(chromedp.CSS("#entry-ghl_000002 > button")))
 	r.mustSend(t, "d4", body(ghl.Deleted, "e1", "ghl_000001"))
 	tab.Until(count("#entry-ghl_000001") + ` === 0 && document.activeElement.matches("#entry-ghl_000002 > button")`)
+	tab.Until(`document.querySelector("#request-1").same`)
+
+	r.set(t, sandbox.Rule{Effect: sandbox.EffectHangBefore})
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan error, 1)
+	go func() {
+		_, err := r.send(ctx, "d5", onDay("e3", "handover", "Hangs", 0, "11:00"))
+		left <- err
+	}()
+	tab.Until(shows("#request-5 .answered", "…"))
+	tab.Run(click("#request-5 summary"))
+	tab.Until(shows("#request-5 pre", "Hangs"))
+	leave()
+	if err := <-left; err == nil {
+		t.Error("a hanging request was answered")
+	}
+	tab.Until(shows("#request-5 .answered", "no answer") + ` && document.querySelector("#request-5 details").open`)
 }
 
 func TestPageWorksWithoutItsScript(t *testing.T) {

@@ -4,9 +4,11 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/jackc/pgx/v5"
 
 	"ghlsync/internal/browsertest"
 	"ghlsync/internal/postgres/pgtest"
@@ -107,10 +109,10 @@ func TestPageLooks(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		tab.Dark(scheme == "dark")
 		tab.Desktop()
-		tab.Until(`document.documentElement.scrollWidth <= innerWidth`)
+		tab.Until(`document.documentElement.scrollWidth <= 1280`)
 		tab.Picture("desk-desktop-" + scheme)
 		tab.Phone()
-		tab.Until(`document.documentElement.scrollWidth <= innerWidth`)
+		tab.Until(`document.documentElement.scrollWidth <= 390`) // innerWidth grows with what sticks out
 		tab.Picture("desk-phone-" + scheme)
 	}
 }
@@ -167,4 +169,28 @@ func TestCloseEndsStreams(t *testing.T) {
 	d.Close()
 	_, _ = io.Copy(io.Discard, resp.Body) // how it ends is the connection's matter
 	_ = resp.Body.Close()
+}
+
+func TestCloseWaitsForRequests(t *testing.T) {
+	t.Parallel()
+	db, d := start(t)
+	var over atomic.Bool
+	began := make(chan struct{})
+	h := d.tracked(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(began)
+		<-d.served
+		if err := d.connected(t.Context(), func(conn *pgx.Conn) error {
+			_, err := conn.Exec(t.Context(), `SELECT pg_sleep(0.2)`)
+			return err
+		}); err != nil {
+			t.Error(err)
+		}
+		over.Store(true)
+	}))
+	go h.ServeHTTP(nil, nil)
+	<-began
+	d.Close()
+	if !over.Load() {
+		t.Errorf("Close returns while a request works on %s", db.Name)
+	}
 }
