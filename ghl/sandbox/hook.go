@@ -159,22 +159,22 @@ func (s *Sandbox) pause(client context.Context, d time.Duration) bool {
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	return await(s, client, timer.C)
+	return await(client, s.ending, timer.C)
 }
 
 // await waits for a signal, and tells false when the client left or the sandbox
 // ends.
-func await[T any](s *Sandbox, client context.Context, signal <-chan T) bool {
+func await[T any](client context.Context, ending <-chan struct{}, signal <-chan T) bool {
 	select {
 	case <-signal:
 		return true
 	case <-client.Done():
-	case <-s.ending:
+	case <-ending:
 	}
 	return false
 }
 
-func (s *Sandbox) hang(client context.Context) { await[struct{}](s, client, nil) }
+func (s *Sandbox) hang(client context.Context) { await[struct{}](client, s.ending, nil) }
 
 // act lets the book do what the request asks for, once for each key.
 func (s *Sandbox) act(c *call) (verdict, error) {

@@ -17,7 +17,7 @@ func (s *Sandbox) serveLive(w http.ResponseWriter, r *http.Request) {
 		return s.view(readSpan(r, s.opts.Now())), nil
 	}
 	wait := func() bool {
-		return s.pause(r.Context(), pagePace) && await(s, r.Context(), changed)
+		return s.pause(r.Context(), pagePace) && await(r.Context(), s.ending, changed)
 	}
 	page.Stream(w, look, wait)
 }

@@ -204,3 +204,18 @@ func TestOtherPagesChangeNothing(t *testing.T) {
 		t.Errorf("%d appointments, want the one to be left", live)
 	}
 }
+
+// A page outlives the sandbox that it came from.
+func TestPageFollowsARestart(t *testing.T) {
+	t.Parallel()
+	r, tab := open(t, sandbox.Options{})
+	addr := r.Addr()
+	tab.Expect("net::ERR_")
+	r.Stop()
+	tab.Until(`document.documentElement.dataset.live === "no"` + "&&" + shows("#state", "not live"))
+	r.Put(sandbox.Appointment{Fields: sandbox.Fields{EventTitle: "Meanwhile", StartDate: time.Now().Format(time.DateOnly)}})
+	if err := r.Start(t.Context(), addr); err != nil {
+		t.Fatal(err)
+	}
+	tab.Until(isLive + "&&" + shows(".entry .title", "Meanwhile"))
+}
