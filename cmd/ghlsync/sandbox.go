@@ -15,7 +15,9 @@ import (
 
 const sandboxHelp = `Run a GHL to try things against: an inbound webhook and the calendar API with an
 appointment book behind them, a log of all requests, and knobs for every way in
-which a receiver can fail. Its first page lists the addresses.
+which a receiver can fail. Open its address in a browser and watch: calendar,
+requests and faults are on one page, live. To curl the same address lists the
+endpoints.
 
 The calendar API keeps GHL's own limits, knows every client, and shows a new
 contact to a search after ten seconds; PUT /sandbox/api changes that.
@@ -71,7 +73,7 @@ func runSandbox(ctx context.Context, std streams, addr string, o sandbox.Options
 	api := s.API()
 	say(std.out, "  calendar API  GHL_MODE=api GHL_API_URL=%s GHL_API_TOKEN=%s GHL_LOCATION_ID=%s\n", s.APIURL(), api.Token, api.LocationID)
 	say(std.out, "                GHL_ONBOARDING_CALENDAR_ID=%s GHL_HANDOVER_CALENDAR_ID=%s\n", api.Calendars[0].ID, api.Calendars[1].ID)
-	say(std.out, "  pages         %s/\n  appointments  %s/sandbox/appointments\n", s.URL(), s.URL())
+	say(std.out, "  watch it at   %s/\n  appointments  %s/sandbox/appointments\n", s.URL(), s.URL())
 	say(std.out, "  requests      %s/sandbox/requests\n  faults        %s/sandbox/faults\nCtrl-C ends it.\n", s.URL(), s.URL())
 	<-ctx.Done()
 	return nil

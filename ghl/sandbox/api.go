@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// index is the page at /.
+// index is the page at / for those who do not ask for HTML.
 const index = `GHL sandbox
 
 POST   /hooks/{location}/webhook-trigger/{id}   the workflow webhook; any location and id will do
@@ -22,6 +22,7 @@ GET    /sandbox/appointments                    the appointment book; ?sentra_ev
 DELETE /sandbox/appointments/{id}               as a person deletes one in GHL
 PATCH  /sandbox/appointments/{id}               as a person changes one: {"status":"showed"} or {"start":"…","end":"…"}
 GET    /sandbox/requests?after=N&limit=M        the request log behind number N
+GET    /sandbox/requests/{N}                    one request of it
 GET    /sandbox/stats                           counts
 GET    /sandbox/violations                      what differed from the guide or the specification
 GET    /sandbox/faults                          the fault rules in force
@@ -48,15 +49,13 @@ func (s *Sandbox) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /hooks/{location}/webhook-trigger/{id}", s.serveHook)
 	s.calendarRoutes(mux)
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, index) // who has left does not hear it
-	})
+	s.pageRoutes(mux)
 	mux.HandleFunc("GET /sandbox/appointments", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, s.AppointmentsOf(r.FormValue("sentra_event_id")))
 	})
 	mux.HandleFunc("DELETE /sandbox/appointments/{id}", s.serveRemove)
 	mux.HandleFunc("GET /sandbox/requests", s.serveRequests)
+	mux.HandleFunc("GET /sandbox/requests/{number}", s.serveRequest)
 	mux.HandleFunc("GET /sandbox/stats", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.Stats()) })
 	mux.HandleFunc("GET /sandbox/violations", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.Violations()) })
 	mux.HandleFunc("GET /sandbox/faults", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.Faults()) })
@@ -92,6 +91,16 @@ func (s *Sandbox) serveRequests(w http.ResponseWriter, r *http.Request) {
 		numbers[i] = n
 	}
 	writeJSON(w, s.RequestsAfter(numbers[0], int(numbers[1])))
+}
+
+func (s *Sandbox) serveRequest(w http.ResponseWriter, r *http.Request) {
+	n, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
+	found := s.RequestsAfter(n-1, 1)
+	if err != nil || len(found) == 0 || found[0].Number != n {
+		http.Error(w, fmt.Sprintf("no request %q in the log", r.PathValue("number")), http.StatusNotFound)
+		return
+	}
+	writeJSON(w, found[0])
 }
 
 func (s *Sandbox) serveSetFaults(w http.ResponseWriter, r *http.Request) {

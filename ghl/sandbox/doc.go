@@ -37,6 +37,12 @@
 // when none is left. What happened since is awaited with [Sandbox.WaitFor],
 // which wakes on every request, so that nobody needs to sleep.
 //
+// Browsers get a page at /: the book as a calendar, the log, and the faults as
+// buttons. It is one template whose regions are sent again, as server-sent
+// events, to whoever watches; its buttons are forms, so that it works without its
+// script. Web pages elsewhere can neither press them nor read anything: changes
+// from another origin are refused, and so are names that are not this machine's.
+//
 // The log holds whole bodies with client data: a sandbox is no place for real
 // ones.
 package sandbox

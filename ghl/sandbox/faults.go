@@ -163,6 +163,7 @@ func (s *Sandbox) Set(f Faults) error {
 	defer s.mu.Unlock()
 	s.rules, s.seed = rules, f.Seed
 	s.dice = rand.New(rand.NewPCG(f.Seed, f.Seed))
+	s.wake()
 	return nil
 }
 

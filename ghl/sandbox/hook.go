@@ -183,21 +183,22 @@ func (s *Sandbox) pause(client context.Context, d time.Duration) bool {
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	return await(client, s.ending, timer.C)
+}
+
+// await waits for a signal, and tells false when the client left or the sandbox
+// ends.
+func await[T any](client context.Context, ending <-chan struct{}, signal <-chan T) bool {
 	select {
-	case <-timer.C:
+	case <-signal:
 		return true
 	case <-client.Done():
-	case <-s.ending:
+	case <-ending:
 	}
 	return false
 }
 
-func (s *Sandbox) hang(client context.Context) {
-	select {
-	case <-client.Done():
-	case <-s.ending:
-	}
-}
+func (s *Sandbox) hang(client context.Context) { await[struct{}](client, s.ending, nil) }
 
 // act lets the book do what the request asks for, once for each key.
 func (s *Sandbox) act(c *call) (verdict, error) {
@@ -269,6 +270,7 @@ func (s *Sandbox) conclude(c *call, status int, answer string) {
 	}
 	c.concluded = true
 	c.entry.Done, c.entry.Status, c.entry.Answer = true, status, answer
+	c.entry.Ended = s.opts.Now()
 	if status != 0 && c.generation == s.generation {
 		s.stats.Answered++
 	}

@@ -28,6 +28,8 @@ type Request struct {
 	BookedID string `json:"booked_id,omitempty"`
 	Double   bool   `json:"double,omitempty"` // booked although the event had a live appointment
 	Replay   bool   `json:"replay,omitempty"` // the key had been acted on before
+
+	Ended time.Time `json:"ended,omitzero"` // when it was Done
 }
 
 // Violation is a breach of the guide, of the delivery id's promise, or of what

@@ -99,7 +99,7 @@ func (s Snapshot) AppointmentsOf(eventID string) []Appointment {
 func (s Snapshot) Requests() []Request { return s.sandbox.Requests() }
 
 // WaitFor returns nil as soon as the condition holds. It is tried at once and
-// after every arrival, action and end of a request. When ctx ends first, or the
+// after every arrival, action and end of a request and after Set. When ctx ends first, or the
 // sandbox, the error holds the counts and the context's cause.
 func (s *Sandbox) WaitFor(ctx context.Context, condition func(Snapshot) bool) error {
 	for {

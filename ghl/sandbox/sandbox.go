@@ -138,5 +138,9 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handlers.Add(1) // under the lock, so that Close waits for this one
 	s.mu.Unlock()
 	defer s.handlers.Done()
+	if err := foreign(r); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
+	}
 	s.mux.ServeHTTP(w, r)
 }

@@ -143,15 +143,21 @@ func (r *run) introduce(bin postgres.Binaries) {
 	p.printf("\n")
 	p.item("PostgreSQL", bin.Version+", wal_level=logical, with Sentra's tables")
 	p.item("psql", fmt.Sprintf("psql %q", s.adminURL))
-	p.item("GHL sandbox", s.sandbox.URL()+"/   (its book: /sandbox/appointments, its faults: /sandbox/faults)")
-	p.item("daemon", s.statusURL())
+	p.heading("Open these side by side")
+	p.item("Sentra", s.desk.URL()+"   book, move and delete events")
+	p.item("daemon", s.daemonAt()+"/   what it makes of them")
+	p.item("GHL", s.sandbox.URL()+"/   the appointment book, live, and buttons that make GHL fail")
 	if r.Once {
 		return
 	}
-	p.heading("Play along; what your hands do shows up between the lines")
+	p.heading("Or play along from another terminal; what your hands do shows up between the lines")
 	p.item("change", fmt.Sprintf(`psql %q -c "UPDATE calendar_events SET title = 'Mine' WHERE type = 'handover'"`, s.adminURL))
-	p.item("look", fmt.Sprintf("curl -s '%s/api/v1/mappings?status=synced'", s.daemonAt()))
+	p.item("look", "curl -s "+s.statusURL())
 	p.item("GHL fails", fmt.Sprintf(`curl -X PUT --data '{"status":503,"count":5}' %s/sandbox/faults`, s.sandbox.URL()))
+	p.heading("Worth a look")
+	p.item("an outage", "press 'GHL is down' on GHL's page, book something in Sentra: it arrives when GHL is back, once")
+	p.item("no doubles", "press 'Does it, hangs up': GHL acts and nobody hears of it; the repeat is known by its delivery id")
+	p.item("a mishap", "delete an appointment on GHL's page, then edit its event in Sentra")
 	p.item("end", "Ctrl-C")
 }
 

@@ -8,7 +8,8 @@
 // compares GHL's appointment book, read by HTTP, with Sentra, read by SQL, field
 // by field: it is an end-to-end test that people can watch. Without, it goes on
 // at a person's pace until its context ends, and leaves room for that person's
-// own hands: what is changed by psql shows up between the lines.
+// own hands: what is changed by psql, or on Sentra's page (package desk), shows up
+// between the lines, and on the pages of the daemon and of GHL beside it.
 //
 // What it promises:
 //

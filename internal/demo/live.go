@@ -111,10 +111,13 @@ func (a *admin) somethingNew(ctx context.Context) (step, error) {
 	return step{does: "a new " + f.kind, act: booking("new", client, f), calls: []call{creates("new")}}, nil
 }
 
+// watched is how many days ahead GHL's page surely shows.
+const watched = 5 * 7
+
 func someBooking() fields {
 	hour := 8 + rand.IntN(9)
 	return fields{
-		title: fmt.Sprintf("Session %d", 1+rand.IntN(999)), kind: synced[rand.IntN(2)], day: later(1 + rand.IntN(60)),
+		title: fmt.Sprintf("Session %d", 1+rand.IntN(999)), kind: synced[rand.IntN(2)], day: later(1 + rand.IntN(watched)),
 		from: fmt.Sprintf("%02d:00", hour), to: fmt.Sprintf("%02d:%02d", hour, 15*(1+rand.IntN(3))),
 	}
 }

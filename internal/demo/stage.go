@@ -16,17 +16,19 @@ import (
 	"ghlsync/ghl/sandbox"
 	"ghlsync/internal/config"
 	"ghlsync/internal/daemon"
+	"ghlsync/internal/demo/desk"
 	"ghlsync/internal/postgres"
 	"ghlsync/testdata/sentra"
 )
 
-// stage is what the play is played on: the four parts, and how to end them.
+// stage is what the play is played on: the parts, and how to end them.
 type stage struct {
 	server    *postgres.Server
 	sandbox   *sandbox.Sandbox
 	daemon    *daemon.Daemon
-	adminURL  string // of Sentra's database, as its owner
-	daemonURL string // the same, as the role that the DBA made for the daemon
+	desk      *desk.Desk // where a person works in Sentra
+	adminURL  string     // of Sentra's database, as its owner
+	daemonURL string     // the same, as the role that the DBA made for the daemon
 
 	dir  string                        // to make the server's folder in; empty: as package postgres chooses
 	undo []func(context.Context) error // what ends the parts, the last one first
@@ -45,7 +47,7 @@ const (
 			WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true)`
 )
 
-// open builds the stage, the daemon last. After an error close ends what is
+// open builds the stage, the daemon last but for the page on which one plays along. After an error close ends what is
 // there already.
 func (s *stage) open(ctx context.Context, bin postgres.Binaries, j *journal, log *slog.Logger) error {
 	if err := s.openPostgres(ctx, bin); err != nil {
@@ -57,7 +59,10 @@ func (s *stage) open(ctx context.Context, bin postgres.Binaries, j *journal, log
 	if err := s.openSandbox(ctx, j); err != nil {
 		return err
 	}
-	return s.openDaemon(ctx, j, log)
+	if err := s.openDaemon(ctx, j, log); err != nil {
+		return err
+	}
+	return s.openDesk(ctx)
 }
 
 func (s *stage) openPostgres(ctx context.Context, bin postgres.Binaries) error {
@@ -134,6 +139,16 @@ func (s *stage) openDaemon(ctx context.Context, j *journal, log *slog.Logger) er
 		return fmt.Errorf("start the daemon: %w", err)
 	}
 	s.undo = append(s.undo, s.daemon.Stop)
+	return nil
+}
+
+func (s *stage) openDesk(ctx context.Context) (err error) {
+	s.desk, err = desk.Open(ctx, s.adminURL,
+		desk.Link{Name: "what the daemon makes of it", URL: s.daemonAt() + "/"}, desk.Link{Name: "what GHL has", URL: s.sandbox.URL() + "/"})
+	if err != nil {
+		return err
+	}
+	s.undo = append(s.undo, func(context.Context) error { s.desk.Close(); return nil })
 	return nil
 }
 
