@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"ghlsync/internal/postgres/pgtest"
 	"ghlsync/testdata/sentra"
 )
 
@@ -75,6 +76,25 @@ func TestSettingsOfDatabaseAndRoleHaveNoEffect(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, row, wholeRows); diff != "" {
 		t.Errorf("look-up: %s", diff)
+	}
+}
+
+// From Postgres 17 on a role may be given little time for its transactions. The one
+// that keeps a snapshot stays as long as the snapshot is read.
+func TestTransactionTimeoutHasNoEffect(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	role, url := r.db.Role(t, "login superuser")
+	r.cfg.URL = url
+	if pgtest.Major(t) >= 17 {
+		r.db.Exec(t, fmt.Sprintf("ALTER ROLE %s SET transaction_timeout = '500ms'", role))
+	}
+	r.db.Exec(t, insertSQL("a"))
+	s := r.open(t)
+	h := r.slot(t, s)
+	r.db.Exec(t, `SELECT pg_sleep(1)`)
+	if rows := snapshotAll(t, s, h, 0); len(rows) != 1 {
+		t.Errorf("%d rows", len(rows))
 	}
 }
 
