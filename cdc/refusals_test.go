@@ -109,6 +109,28 @@ func TestOpenRefusesTheServer(t *testing.T) {
 	})
 }
 
+// Both kinds of stored passwords let in on both kinds of connection, and a wrong one is
+// told without being shown.
+func TestPasswords(t *testing.T) {
+	t.Parallel()
+	r := ownRig(t, nil)
+	r.db.Exec(t, `DO $$ BEGIN EXECUTE format('COPY (SELECT unnest(ARRAY[%L, %L])) TO %L',
+		'host all postgres 127.0.0.1/32 trust', 'host all all 127.0.0.1/32 md5', current_setting('hba_file')); END $$`)
+	if err := r.db.Server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"scram-sha-256", "md5"} {
+		r.db.Exec(t, `SET password_encryption = '`+method+`'`)
+		role, _ := r.db.Role(t, `superuser login password 'pass word'`)
+		r.cfg.URL = strings.Replace(r.db.URL, "postgres@", role+":hunter2@", 1)
+		if _, err := Open(t.Context(), r.cfg); codes(err) != CodeLogin || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: a wrong password: %v", method, err)
+		}
+		r.cfg.URL = strings.Replace(r.db.URL, "postgres@", role+":pass%20word@", 1)
+		r.open(t)
+	}
+}
+
 func TestEnsurePublication(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
