@@ -37,6 +37,20 @@ func (p *pair) fail() {
 	p.db.Exec(p.t, "SELECT pg_promote()")
 }
 
+// synchronised waits until the standby has the slot. It takes it once the primary's has
+// come past where its own copy begins: some traffic saves the wait for the server's own
+// records, every 15 s.
+func (p *pair) synchronised() {
+	p.t.Helper()
+	standby := p.db.On(p.t, p.standby)
+	p.until("the slot is synchronised", func() bool {
+		p.db.Exec(p.t, "SELECT pg_log_standby_snapshot()")
+		p.captured()
+		return standby.QueryString(p.t, "SELECT count(*) FROM pg_replication_slots WHERE slot_name = $1 AND synced AND failover AND NOT temporary",
+			p.env["CDC_SLOT"]) == "1"
+	})
+}
+
 // A slot that was synchronised to the standby carries the stream over: what Sentra
 // committed before the failover while nobody looked comes from the new primary, and
 // no snapshot is needed. Before Postgres 17 the daemon says that it cannot be.
@@ -58,15 +72,7 @@ func TestFailoverWithTheSlot(t *testing.T) {
 		p.insert(fmt.Sprintf("event-%d", i), "onboarding", "First")
 	}
 	p.caughtUp()
-	other := p.db.On(t, p.standby)
-	p.until("the slot is synchronised", func() bool {
-		// The standby takes the slot once the primary's has come past where its own copy
-		// begins: this and some traffic save the wait for the server's own, every 15 s.
-		p.db.Exec(t, "SELECT pg_log_standby_snapshot()")
-		p.captured()
-		return other.QueryString(t, "SELECT count(*) FROM pg_replication_slots WHERE slot_name = $1 AND synced AND failover AND NOT temporary",
-			p.env["CDC_SLOT"]) == "1"
-	})
+	p.synchronised()
 	p.proc.stop()
 	p.missed()
 	p.fail()
@@ -95,6 +101,41 @@ func TestFailoverWithoutTheSlot(t *testing.T) {
 	p.until("the hole is healed", func() bool {
 		return strings.Contains(unquote(p.proc.stderr.String()), "slot "+p.env["CDC_SLOT"]+" does not exist any more")
 	})
+	p.ready()
+	p.insert("after", "onboarding", "After")
+	p.caughtUp()
+	p.same()
+	p.noDoubles()
+}
+
+// The standby that is promoted lacks what we have seen: with its slot, where there is
+// one, or without, a snapshot takes out of GHL what Sentra lost.
+func TestFailoverBehindTheCheckpoint(t *testing.T) {
+	t.Parallel()
+	settings, reason := map[string]string{}, "does not exist any more"
+	var env []string
+	synchronise := pgtest.Major(t) >= 17
+	if synchronise {
+		settings["sync_replication_slots"], reason = "on", "the promoted server lacks WAL that we have seen"
+		env = []string{"CDC_SLOT_FAILOVER=true"}
+	}
+	p := newPair(t, settings, env...)
+	p.start()
+	p.insert("kept", "onboarding", "Kept")
+	p.caughtUp()
+	if synchronise {
+		p.synchronised()
+	}
+	p.standby.Halt(t.Context())
+	p.insert("lost", "handover", "Lost with the primary")
+	p.captured()
+	p.primary.Kill()
+	if err := p.standby.StartAgain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.db = p.db.On(t, p.standby)
+	p.db.Exec(t, "SELECT pg_promote()")
+	p.until("the hole is noticed", func() bool { return strings.Contains(unquote(p.proc.stderr.String()), reason) })
 	p.ready()
 	p.insert("after", "onboarding", "After")
 	p.caughtUp()
