@@ -54,6 +54,14 @@ func TestServerFaults(t *testing.T) {
 	r.db.Exec(t, `SELECT pg_reload_conf()`)
 	r.db.Await(t, "", `SHOW synchronous_standby_names`)
 
+	if pgtest.Major(t) >= 17 {
+		r.env["CDC_SLOT_FAILOVER"] = "true"
+		fault{
+			check: "standby_slots", status: doctor.Warn, says: "names far, which is not connected",
+			sql: `SELECT pg_create_physical_replication_slot('far', true);;ALTER SYSTEM SET synchronized_standby_slots = 'far';;SELECT pg_reload_conf()`,
+		}.prove(t, r)
+		delete(r.env, "CDC_SLOT_FAILOVER")
+	}
 	if pgtest.Major(t) >= 18 {
 		fault{
 			check: "slot_idle", status: doctor.Warn, says: "away for 3600s",

@@ -73,6 +73,18 @@ func TestFailoverWithTheSlot(t *testing.T) {
 	}
 	p.caughtUp()
 	p.synchronised()
+	p.standby.Halt(t.Context()) // and what commits now has to wait for it
+	p.insert("waits", "handover", "Waits for the standby")
+	if out, _, _ := p.run("doctor"); !strings.Contains(out, "which is not connected: our stream waits for it") {
+		t.Errorf("the doctor does not say that the stream waits:\n%s", out)
+	}
+	if p.mapping("waits") != nil {
+		t.Error("an event came that the standby has not got")
+	}
+	if err := p.standby.StartAgain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.caughtUp()
 	p.proc.stop()
 	p.missed()
 	p.fail()
