@@ -136,14 +136,18 @@ func TestUnchangedToast(t *testing.T) {
 }
 
 // Generated columns are left out of the stream, or come with it (Postgres 18, where the
-// publication says so): those that nobody reads do not matter.
+// publication says so): those that nobody reads do not matter, one that is read is
+// missing.
 func TestGeneratedColumns(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.db.Exec(t, `ALTER TABLE calendar_events ADD COLUMN shout text GENERATED ALWAYS AS (upper(title)) STORED`)
+	r.db.Exec(t, `ALTER TABLE calendar_events ADD COLUMN shout text GENERATED ALWAYS AS (upper(title)) STORED;
+		ALTER TABLE calendar_events DROP COLUMN description, ADD COLUMN description text GENERATED ALWAYS AS (title) STORED`)
+	description := Missing
 	if pgtest.Major(t) >= 18 {
 		r.db.Exec(t, `ALTER TABLE calendar_events ADD COLUMN whisper text GENERATED ALWAYS AS (lower(title)) VIRTUAL`)
 		r.db.Exec(t, `CREATE PUBLICATION `+r.cfg.Publication+` FOR TABLE calendar_events WITH (publish_generated_columns = 'stored')`)
+		description = Value
 	}
 	s := r.open(t)
 	h := r.slot(t, s)
@@ -155,6 +159,9 @@ func TestGeneratedColumns(t *testing.T) {
 		row := rec.all()[i].Row
 		if got, presence := row.Get(Title); got != want || presence != Value || row.Text(UpdatedAt) == "" {
 			t.Errorf("change %d: title %q, row %v", i, got, row)
+		}
+		if _, presence := row.Get(Description); presence != description {
+			t.Errorf("change %d: a generated description is %v, want %v", i, presence, description)
 		}
 	}
 }
