@@ -1,6 +1,6 @@
 # What .ci/run and README do, for people at a terminal. Everything works without make.
 .DEFAULT_GOAL := build
-.PHONY: build demo test race lint format ci
+.PHONY: build demo test race versions lint format ci
 
 build: ## the daemon, as bin/ghlsync
 	CGO_ENABLED=0 go build -trimpath -o bin/ghlsync ./cmd/ghlsync
@@ -13,6 +13,9 @@ test:
 
 race:
 	go test -race -timeout 10m ./...
+
+versions: ## what talks to Postgres, on 14 to 18
+	scripts/test-versions
 
 lint:
 	go tool -modfile=tools.mod golangci-lint run ./...

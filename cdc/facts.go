@@ -60,7 +60,6 @@ type SlotFacts struct {
 	Temporary        bool
 	TwoPhase         bool
 	Failover         bool
-	Synced           bool
 	Invalidation     string // why the slot cannot be used any more
 }
 

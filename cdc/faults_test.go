@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"ghlsync/internal/postgres/pgtest"
 )
 
 func TestStreamErrorsAreTyped(t *testing.T) {
@@ -110,6 +112,9 @@ func TestStreamErrorsAreTyped(t *testing.T) {
 		if err != nil || !f.Slot.Lost() {
 			t.Fatalf("slot %+v, %v", f.Slot, err)
 		}
+		if pgtest.Major(t) >= 17 && f.Slot.Invalidation != "wal_removed" {
+			t.Errorf("the slot is lost by %q", f.Slot.Invalidation)
+		}
 		if err := s.Stream(t.Context(), h.LSN, newRecorder(0)); !errors.Is(err, ErrSlotLost) {
 			t.Errorf("got %v", err)
 		}
@@ -121,6 +126,48 @@ func TestStreamErrorsAreTyped(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// From Postgres 18 on a server may give up a slot that nobody uses for long.
+func TestIdleSlotIsGivenUp(t *testing.T) {
+	t.Parallel()
+	timeout, reason := map[string]string{}, ""
+	if pgtest.Major(t) >= 18 {
+		timeout["idle_replication_slot_timeout"], reason = "1s", "idle_timeout"
+	}
+	r := ownRig(t, timeout)
+	s := r.open(t)
+	h := r.slot(t, s)
+	var f Facts
+	deadline := time.Now().Add(patience)
+	for {
+		// The server looks at idle slots when it checkpoints.
+		r.db.Exec(t, `CHECKPOINT; SELECT pg_sleep(0.2)`)
+		var err error
+		if f, err = s.Inspect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if f.Slot.Invalidation == reason || time.Now().After(deadline) {
+			break
+		}
+	}
+	if f.Slot.Invalidation != reason || f.Slot.Lost() != (reason != "") {
+		t.Fatalf("slot %+v, want it lost by %q", f.Slot, reason)
+	}
+	prior := &Prior{LSN: h.LSN, SystemID: f.SystemID, Timeline: f.Timeline, Database: f.Database, Fingerprint: f.Fingerprint, BaselineDone: true}
+	v := Judge(prior, f, r.cfg)
+	if reason == "" {
+		if v.Action != Continue {
+			t.Errorf("judged %+v", v)
+		}
+		return
+	}
+	if v.Action != Heal || !v.NewSlot || !strings.Contains(v.Reason, reason) {
+		t.Errorf("judged %+v", v)
+	}
+	if err := s.Stream(t.Context(), h.LSN, newRecorder(0)); !errors.Is(err, ErrSlotLost) {
+		t.Errorf("stream: %v", err)
+	}
 }
 
 // A slot's creation waits for open transactions, for a bounded time; it says

@@ -134,7 +134,7 @@ func dropSlotSQL(cfg Config) string {
 
 func createSlotSQL(version int, cfg Config) string {
 	options := ""
-	if cfg.Failover && version >= 170000 {
+	if cfg.Failover && version >= failoverSince {
 		options = ", failover => true"
 	}
 	return fmt.Sprintf("SELECT pg_create_logical_replication_slot(%s, 'pgoutput'%s);", quoteLiteral(cfg.Slot), options)

@@ -60,7 +60,7 @@ const (
 const slotQuery = `
 SELECT coalesce(s.plugin, ''), s.slot_type = 'logical', coalesce(s.database, ''), s.active, coalesce(s.active_pid, 0),
        coalesce(s.confirmed_flush_lsn, '0/0'), coalesce(s.restart_lsn, '0/0'), coalesce(s.wal_status, ''), s.safe_wal_size,
-       s.temporary, s.two_phase, coalesce(j ->> 'failover' = 'true', false), coalesce(j ->> 'synced' = 'true', false),
+       s.temporary, s.two_phase, coalesce(j ->> 'failover' = 'true', false),
        coalesce(j ->> 'invalidation_reason', CASE WHEN j ->> 'conflicting' = 'true' THEN 'conflict with recovery' ELSE '' END)
 FROM pg_replication_slots s CROSS JOIN LATERAL to_jsonb(s) AS j
 WHERE s.slot_name = $1`
@@ -136,7 +136,7 @@ func (f *Facts) readDatabase(r textRow) (err error) {
 func readSlot(r textRow) (*SlotFacts, error) {
 	slot := &SlotFacts{
 		Plugin: r.text(0), Logical: r.yes(1), Database: r.text(2), Active: r.yes(3), WALStatus: r.text(7),
-		Temporary: r.yes(9), TwoPhase: r.yes(10), Failover: r.yes(11), Synced: r.yes(12), Invalidation: r.text(13),
+		Temporary: r.yes(9), TwoPhase: r.yes(10), Failover: r.yes(11), Invalidation: r.text(12),
 	}
 	var err error
 	if slot.ActivePID, err = strconv.Atoi(r.text(4)); err != nil {

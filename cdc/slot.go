@@ -17,6 +17,8 @@ const (
 	heldUpNotice = 2 * time.Second
 	// cancelGrace bounds the wait for the server to give a creation up.
 	cancelGrace = 5 * time.Second
+	// failoverSince is the first version with slots that are synchronised to standbys.
+	failoverSince = 170000
 	// temporaryPrefix begins the names of slots that live for one snapshot.
 	temporaryPrefix = "ghlsync_snapshot_"
 )
@@ -119,6 +121,9 @@ func (s *Source) DropSlot(ctx context.Context) error {
 }
 
 func (s *Source) createSlot(ctx context.Context, name string, temporary bool) (*SnapshotHandle, error) {
+	if s.cfg.Failover && !temporary && s.version < failoverSince {
+		s.cfg.Logger.Warn("slot will not survive a failover, which came with Postgres 17", "slot", name, "postgres", s.version/10000)
+	}
 	conn, err := s.connect(ctx, replication, " snapshot")
 	if err != nil {
 		return nil, err
@@ -145,7 +150,7 @@ func createCommand(version int, name string, temporary, failover bool) string {
 	switch {
 	case version < 150000:
 		return command + " EXPORT_SNAPSHOT"
-	case failover && !temporary && version >= 170000:
+	case failover && !temporary && version >= failoverSince:
 		return command + " (SNAPSHOT 'export', FAILOVER true)"
 	}
 	return command + " (SNAPSHOT 'export')"

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"ghlsync/internal/postgres/pgtest"
 	"ghlsync/testdata/sentra"
 )
 
@@ -78,6 +79,25 @@ func TestSettingsOfDatabaseAndRoleHaveNoEffect(t *testing.T) {
 	}
 }
 
+// From Postgres 17 on a role may be given little time for its transactions. The one
+// that keeps a snapshot stays as long as the snapshot is read.
+func TestTransactionTimeoutHasNoEffect(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	role, url := r.db.Role(t, "login superuser")
+	r.cfg.URL = url
+	if pgtest.Major(t) >= 17 {
+		r.db.Exec(t, fmt.Sprintf("ALTER ROLE %s SET transaction_timeout = '500ms'", role))
+	}
+	r.db.Exec(t, insertSQL("a"))
+	s := r.open(t)
+	h := r.slot(t, s)
+	r.db.Exec(t, `SELECT pg_sleep(1)`)
+	if rows := snapshotAll(t, s, h, 0); len(rows) != 1 {
+		t.Errorf("%d rows", len(rows))
+	}
+}
+
 // An UPDATE that does not touch a value stored out of line leaves it out, unless
 // the replica identity is FULL.
 func TestUnchangedToast(t *testing.T) {
@@ -112,6 +132,37 @@ func TestUnchangedToast(t *testing.T) {
 	want := []string{"insert a", "update a", "update a", "update b from a", "update b", "update c from b", "delete c"}
 	if diff := cmp.Diff(want, rec.brief()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Generated columns are left out of the stream, or come with it (Postgres 18, where the
+// publication says so): those that nobody reads do not matter, one that is read is
+// missing.
+func TestGeneratedColumns(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.db.Exec(t, `ALTER TABLE calendar_events ADD COLUMN shout text GENERATED ALWAYS AS (upper(title)) STORED;
+		ALTER TABLE calendar_events DROP COLUMN description, ADD COLUMN description text GENERATED ALWAYS AS (title) STORED`)
+	description := Missing
+	if pgtest.Major(t) >= 18 {
+		r.db.Exec(t, `ALTER TABLE calendar_events ADD COLUMN whisper text GENERATED ALWAYS AS (lower(title)) VIRTUAL`)
+		r.db.Exec(t, `CREATE PUBLICATION `+r.cfg.Publication+` FOR TABLE calendar_events WITH (publish_generated_columns = 'stored')`)
+		description = Value
+	}
+	s := r.open(t)
+	h := r.slot(t, s)
+	rec := newRecorder(h.LSN)
+	start(t, s, h.LSN, rec)
+	r.db.Exec(t, insertSQL("a")+`UPDATE calendar_events SET title = 'Another'`)
+	rec.awaitChanges(t, 2)
+	for i, want := range []string{"Event a", "Another"} {
+		row := rec.all()[i].Row
+		if got, presence := row.Get(Title); got != want || presence != Value || row.Text(UpdatedAt) == "" {
+			t.Errorf("change %d: title %q, row %v", i, got, row)
+		}
+		if _, presence := row.Get(Description); presence != description {
+			t.Errorf("change %d: a generated description is %v, want %v", i, presence, description)
+		}
 	}
 }
 

@@ -131,6 +131,8 @@ type fault struct {
 	env         map[string]string
 	before      doctor.Status // how the check ends before; "": ok
 	says        string        // a part of the detail
+	since       int           // the major versions of Postgres that have it; 0: all
+	until       int
 }
 
 // prove plants the fault, has it found, mends it as printed, and sees the check

@@ -18,7 +18,7 @@ func (s *source) readSettings(ctx context.Context) (map[string]parameter, error)
 	rows, err := s.visit.Rows(ctx, `SELECT name, setting, coalesce(unit, '') FROM pg_settings WHERE name = ANY ($1::text[])`,
 		cdc.TextArray([]string{
 			"max_replication_slots", "max_wal_senders", "max_slot_wal_keep_size",
-			"idle_replication_slot_timeout", "synchronous_standby_names",
+			"idle_replication_slot_timeout", "synchronous_standby_names", "synchronized_standby_slots",
 		}))
 	if err != nil {
 		return nil, fmt.Errorf("read the server's settings: %w", err)

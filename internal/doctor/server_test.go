@@ -54,6 +54,21 @@ func TestServerFaults(t *testing.T) {
 	r.db.Exec(t, `SELECT pg_reload_conf()`)
 	r.db.Await(t, "", `SHOW synchronous_standby_names`)
 
+	if pgtest.Major(t) >= 17 {
+		r.env["CDC_SLOT_FAILOVER"] = "true"
+		fault{
+			check: "standby_slots", status: doctor.Warn, says: "names far, which is not connected",
+			sql: `SELECT pg_create_physical_replication_slot('far', true);;ALTER SYSTEM SET synchronized_standby_slots = 'far';;SELECT pg_reload_conf()`,
+		}.prove(t, r)
+		delete(r.env, "CDC_SLOT_FAILOVER")
+	}
+	if pgtest.Major(t) >= 18 {
+		fault{
+			check: "slot_idle", status: doctor.Warn, says: "away for 3600s",
+			sql: `ALTER SYSTEM SET idle_replication_slot_timeout = '1h';;SELECT pg_reload_conf()`,
+		}.prove(t, r)
+	}
+
 	fault{check: "slot", status: doctor.Warn, says: "has lost WAL", sql: `SELECT pg_create_logical_replication_slot('{name}', 'pgoutput')
 		;;ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'
 		;;SELECT pg_reload_conf()

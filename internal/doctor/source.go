@@ -57,6 +57,7 @@ func (s *source) checks() []check {
 		{"slot_idle", []string{"version"}, s.slotIdle},
 		{"transactions", []string{"version"}, s.transactions},
 		{"sync_standby", []string{"version"}, s.syncStandby},
+		{"standby_slots", []string{"version"}, s.standbySlots},
 		{"state_source", []string{"state", "replication", "version"}, s.stateSource},
 		{"start", []string{"state", "replication", "wal_level", "slot", "publication", "state_source"}, s.start},
 		{"echo", rows, s.echo},

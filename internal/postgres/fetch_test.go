@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -198,18 +199,26 @@ func TestFetchRefuses(t *testing.T) {
 	}
 }
 
-func TestPinnedReleaseOfThisPlatform(t *testing.T) {
+func TestPinnedReleases(t *testing.T) {
 	t.Setenv("NPM_CONFIG_REGISTRY", "https://registry.example.com/npm/")
-	r, err := pinnedRelease()
+	for major := minMajor; major <= 18; major++ {
+		for platform, sum := range pins[major].sums {
+			if raw, err := base64.StdEncoding.DecodeString(sum); err != nil || len(raw) != sha512.Size {
+				t.Errorf("the sum of %d for %s is no SHA-512: %v", major, platform, err)
+			}
+		}
+		if !strings.HasPrefix(pins[major].version, strconv.Itoa(major)+".") {
+			t.Errorf("%d is pinned to %s", major, pins[major].version)
+		}
+	}
+	r, err := pinnedRelease(fetchedMajor)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.registry != "https://registry.example.com/npm" || r.version != packageVersion {
+	if r.registry != "https://registry.example.com/npm" || r.version != pins[fetchedMajor].version {
 		t.Errorf("would fetch %+v", r)
 	}
-	for platform, sum := range integrity {
-		if raw, err := base64.StdEncoding.DecodeString(sum); err != nil || len(raw) != sha512.Size {
-			t.Errorf("the sum of %s is no SHA-512: %v", platform, err)
-		}
+	if _, err := pinnedRelease(13); err == nil || !strings.Contains(err.Error(), "no PostgreSQL 13 to fetch for") {
+		t.Errorf("a version that nobody pinned: %v", err)
 	}
 }

@@ -18,6 +18,9 @@ type Options struct {
 	// gibibyte is free there, else the system's temporary folder. Started as root, the server's user must be able to
 	// pass through it. What needs much room, such as a benchmark, names a folder on disk.
 	Dir string
+	// Standby makes the server one of another's system, of which Template is a Copy. Settings name the other in
+	// primary_conninfo.
+	Standby bool
 	// WALLevel is wal_level; empty: logical.
 	WALLevel string
 	// Settings are added to postgresql.conf, over the defaults and WALLevel. The port and the addresses are not

@@ -72,6 +72,14 @@ func DatabaseOn(t testing.TB, server *postgres.Server) *DB {
 	return db
 }
 
+// On is the same database on another server, such as a standby of this one's.
+func (db *DB) On(t testing.TB, server *postgres.Server) *DB {
+	t.Helper()
+	other := &DB{URL: server.URL(db.Name), Name: db.Name, Server: server}
+	other.closeWith(t)
+	return other
+}
+
 func create(t testing.TB, server *postgres.Server, template string) *DB {
 	t.Helper()
 	name := fmt.Sprintf("test_%d", databases.Add(1))

@@ -46,6 +46,19 @@ func TestDatabaseHoldsSentra(t *testing.T) {
 	}
 }
 
+func TestStandbyReceives(t *testing.T) {
+	t.Parallel()
+	primary := pgtest.Own(t, postgres.Options{})
+	db := pgtest.DatabaseOn(t, primary)
+	other := db.On(t, pgtest.Standby(t, primary, db.Name, nil))
+	db.Exec(t, sentra.Seed)
+	other.Await(t, "4", `select count(*) from clients`)
+	if other.QueryString(t, `select pg_is_in_recovery()`) != "t" {
+		t.Error("it is no standby")
+	}
+	db.Await(t, "t", `select active from pg_replication_slots where slot_name = $1`, pgtest.StandbySlot)
+}
+
 func TestSchemaBehavesAsSentra(t *testing.T) {
 	t.Parallel()
 	db := pgtest.Database(t)

@@ -3,6 +3,7 @@ package pgtest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"sync"
 	"testing"
@@ -96,6 +97,12 @@ func startShared() error {
 	return execOn(ctx, server.URL(schemaTemplate), sentra.Schema)
 }
 
+// Major is the major version of the servers here, for what not every version has.
+func Major(t testing.TB) int {
+	t.Helper()
+	return Server(t).Binaries().Major
+}
+
 // dataTemplate runs under the lock.
 func dataTemplate(ctx context.Context) (*postgres.Template, error) {
 	if shared.template == nil {
@@ -135,6 +142,34 @@ func Own(t testing.TB, o postgres.Options) *postgres.Server {
 		}
 	})
 	return server
+}
+
+// StandbySlot is the primary's physical slot that Standby streams from.
+const StandbySlot = "standby"
+
+// Standby starts a standby of a server from Own, which is restarted for it. database is the one that slots are
+// synchronised by (Postgres 17 and later). When it has started, it receives what the primary writes.
+func Standby(t testing.TB, primary *postgres.Server, database string, settings map[string]string) *postgres.Server {
+	t.Helper()
+	if err := execOn(t.Context(), primary.URL("postgres"), "select pg_create_physical_replication_slot('"+StandbySlot+"', true)"); err != nil {
+		t.Fatalf("create the standby's slot: %v", err)
+	}
+	o := postgres.Options{Template: primary.Copy(), Standby: true, Settings: map[string]string{
+		"primary_conninfo":     fmt.Sprintf("host=127.0.0.1 port=%d user=postgres dbname=%s", primary.Port(), database),
+		"primary_slot_name":    StandbySlot,
+		"hot_standby_feedback": "on",
+	}}
+	maps.Copy(o.Settings, settings)
+	primary.Halt(t.Context())
+	standby := Own(t, o)
+	if err := primary.StartAgain(t.Context()); err != nil {
+		t.Fatalf("start the primary again: %v", err)
+	}
+	// What found no primary at its start tries again by itself, but only after a minute.
+	if err := standby.Restart(t.Context()); err != nil {
+		t.Fatalf("start the standby again: %v", err)
+	}
+	return standby
 }
 
 // afterTest is a context for cleanups: the test's own has ended by then.
