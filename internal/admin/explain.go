@@ -100,6 +100,9 @@ func story(e Explanation, d Delivery, now time.Time) []string {
 		all = append(all, text)
 	}
 	all = append(all, ghlStory(*e.Mapping))
+	if e.Mapping.Drift != nil {
+		all = append(all, foreignStory(*e.Mapping))
+	}
 	return append(all, waitStory(*e.Mapping, d, now)...)
 }
 
@@ -162,6 +165,15 @@ func ghlStory(m Detail) string {
 	default:
 		return "GHL has an older or unknown state of it" + id + since + "."
 	}
+}
+
+// foreignStory says what somebody else did in GHL.
+func foreignStory(m Detail) string {
+	const mend = ": it is made as Sentra has it with the event's next change, or now by 'ghlsync mappings retry'."
+	if *m.Drift == string(state.DriftDeleted) {
+		return "Somebody deleted the appointment in GHL, as GHL told at " + when(m.DriftAt) + mend
+	}
+	return "Somebody changed the appointment in GHL, as GHL told at " + when(m.DriftAt) + mend
 }
 
 // waitStory says why nothing is sent now, and until when.
