@@ -41,6 +41,9 @@ func (k *machine) actions() map[string]func(*rapid.T) {
 		"end":               func(*rapid.T) { k.end() },
 		"crash":             func(*rapid.T) { k.crash() },
 		"callback":          func(*rapid.T) { k.callback() },
+		"late failure":      func(*rapid.T) { k.lateFailure() },
+		"drift":             func(*rapid.T) { k.known(func() { k.m.NoteDrift(k.now, state.DriftChanged, 0) }) },
+		"restore":           func(*rapid.T) { k.known(func() { k.m.Restore(k.now) }) },
 		"retry":             func(*rapid.T) { k.known(func() { k.m.Retry(k.now) }) },
 		"hold":              func(*rapid.T) { k.known(func() { state.HoldRetraction(k.m, k.now) }) },
 		"release":           func(*rapid.T) { k.known(func() { k.m.Release(k.now) }) },
@@ -195,6 +198,15 @@ func (k *machine) callback() {
 		k.t.Skip("there is no appointment")
 	}
 	k.m.Learn(k.now, fmt.Sprintf("ghl_%d", k.book.made))
+}
+
+// lateFailure is a workflow's report that what it had taken came to nothing. The
+// book has what was there before it, so it is no report of a create.
+func (k *machine) lateFailure() {
+	if k.m == nil || k.m.Call != nil || k.m.Wanted == state.Absent {
+		k.t.Skip("there is nothing that a workflow could have failed to update")
+	}
+	k.m.Fail(k.now, state.Failure{Operation: state.Update, Code: "NO_SLOT"})
 }
 
 // check is what holds after every action. 6: a row is settled, leased, parked or
