@@ -100,6 +100,29 @@ func TestCallbackTellsTheAppointment(t *testing.T) {
 	}
 }
 
+// A create whose answer is lost is settled by the workflow's report, behind the loss
+// or before it: nobody waits for GHL_SETTLE, and nothing is created again.
+func TestCallbackSettlesACreate(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]sandbox.Callbacks{
+		"behind the loss": {Delay: 200 * time.Millisecond},
+		"before it":       {Before: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _ := calledBack(t, how, "GHL_SETTLE=1h")
+			r.caughtUp()
+			r.faults(sandbox.Rule{Operation: ghl.Created, Event: "event-1", Effect: sandbox.EffectDropAfter, Count: 1}, asGHL)
+			r.insert("event-1", "onboarding", "First")
+			r.caughtUp()
+			if id := r.has("event-1"); len(r.ghl.AppointmentsOf("event-1")) != 1 {
+				t.Errorf("the mapping has %s, the book %+v", id, r.ghl.AppointmentsOf("event-1"))
+			}
+			r.same()
+		})
+	}
+}
+
 // A workflow that is slow makes its appointment after the event was deleted, and
 // another event has its id by then: that appointment is deleted, over a crash, and
 // the new event keeps its own.
