@@ -1,6 +1,9 @@
 package state
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // orphanPrefix begins the ids of rows that are no event of Sentra's.
 const orphanPrefix = "orphan:"
@@ -8,6 +11,9 @@ const orphanPrefix = "orphan:"
 // OrphanID is the id of the row that deletes an orphan: an appointment that GHL
 // has and no event has any more.
 func OrphanID(appointmentID string) EventID { return EventID(orphanPrefix + appointmentID) }
+
+// IsOrphan tells the id of an orphan's row from an event's.
+func IsOrphan(id EventID) bool { return strings.HasPrefix(string(id), orphanPrefix) }
 
 // NewOrphan makes the row that deletes an orphan of the event of. It is a
 // retraction like any other, under an id of its own: it is delivered, retried,

@@ -101,7 +101,7 @@ func (k *machine) key() string {
 	}
 	if m := k.m; m != nil {
 		fmt.Fprint(&b, m.AppointmentID, m.SyncError, m.Wanted, string(m.Payload), m.Version.LSN == k.lsn, m.GHL, m.GHLHash, string(m.Known) != "",
-			m.Attempts > 0, in(m.NextAttempt), m.LeaseUntil.IsZero(), m.Parked, m.Hold, m.Retracted, in(m.UnsettledUntil))
+			m.Attempts > 0, in(m.NextAttempt), m.LeaseUntil.IsZero(), m.Parked, m.Hold, m.Retracted, m.Drift, in(m.UnsettledUntil))
 		if c := m.Call; c != nil {
 			fmt.Fprint(&b, c.Operation, c.State, string(c.Body), c.Hash, c.Revision == m.Revision, c.Before, c.Tries, in(c.SettlesAt),
 				c.StartedAt.Before(m.UnsettledUntil), k.book.acted[c.DeliveryID])

@@ -68,6 +68,9 @@ func actions(dedup bool) map[string]func(*machine) {
 		"hold":              func(k *machine) { k.known(func() { state.HoldRetraction(k.m, k.now) }) },
 		"release":           func(k *machine) { k.known(func() { k.m.Release(k.now) }) },
 		"drop":              func(k *machine) { k.known(func() { k.m.Drop(k.now) }) },
+		"late failure":      (*machine).lateFailure,
+		"drift":             func(k *machine) { k.known(func() { k.m.NoteDrift(k.now, state.DriftChanged, 0) }) },
+		"restore":           func(k *machine) { k.known(func() { k.m.Restore(k.now) }) },
 	}
 	if !dedup {
 		// A callback proves one create, not that a repetition of it is not to come.
@@ -218,6 +221,15 @@ func (k *machine) callback() {
 		k.t.Skip("there is no appointment")
 	}
 	k.m.Learn(k.now, fmt.Sprintf("ghl_%d", k.book.made))
+}
+
+// lateFailure is a workflow's report that what it had taken came to nothing. The
+// book has what was there before it, so it is no report of a create.
+func (k *machine) lateFailure() {
+	if k.m == nil || k.m.Call != nil || k.m.Wanted == state.Absent {
+		k.t.Skip("there is nothing that a workflow could have failed to update")
+	}
+	k.m.Fail(k.now, state.Failure{Operation: state.Update, Code: "NO_SLOT"})
 }
 
 // check is what holds after every action. 6: a row is settled, leased, parked or

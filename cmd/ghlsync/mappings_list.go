@@ -43,7 +43,7 @@ func newList(std streams) *cobra.Command {
 			return l.run(cmd.Context(), std)
 		},
 	}
-	cmd.Flags().StringVar(&l.query.Status, "status", "", "only these: synced, pending, failed or held")
+	cmd.Flags().StringVar(&l.query.Status, "status", "", "only these: synced, pending, failed, held or drifted")
 	cmd.Flags().StringVar(&l.query.Text, "query", "", "only those with this in the event id or the appointment id")
 	cmd.Flags().StringVar(&l.query.After, "after", "", "only event ids behind this one")
 	cmd.Flags().IntVar(&l.most, "limit", 0, "at most so many; 0: all")

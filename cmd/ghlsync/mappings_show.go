@@ -96,6 +96,9 @@ func statusText(d admin.Detail) string {
 	if d.Assumed {
 		text += ", assumed to be in GHL since before ghlsync"
 	}
+	if d.Drift != nil {
+		text += fmt.Sprintf(", %s by somebody else in GHL at %s", *d.Drift, moment(d.DriftAt))
+	}
 	return text
 }
 

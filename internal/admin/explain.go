@@ -88,6 +88,9 @@ func (s *Service) askSentra(ctx context.Context, id string, wanted []byte) Sentr
 // story puts an explanation into sentences. It is pure.
 func story(e Explanation, d Delivery, now time.Time) []string {
 	all := []string{sentraStory(e.Sentra)}
+	if e.Mapping != nil && state.IsOrphan(state.EventID(e.SentraEventID)) {
+		all[0] = "It is no event of Sentra's: it stands for an appointment that GHL made too late, for an event that was gone by then."
+	}
 	if e.Mapping == nil {
 		all = append(all, "ghlsync has no mapping for it: it was never captured as an event of a synced type, or its deletion is done and forgotten.")
 		if e.Sentra.Verdict == VerdictShow || e.Sentra.Verdict == VerdictCannot {
@@ -100,6 +103,9 @@ func story(e Explanation, d Delivery, now time.Time) []string {
 		all = append(all, text)
 	}
 	all = append(all, ghlStory(*e.Mapping))
+	if e.Mapping.Drift != nil {
+		all = append(all, foreignStory(*e.Mapping))
+	}
 	return append(all, waitStory(*e.Mapping, d, now)...)
 }
 
@@ -162,6 +168,15 @@ func ghlStory(m Detail) string {
 	default:
 		return "GHL has an older or unknown state of it" + id + since + "."
 	}
+}
+
+// foreignStory says what somebody else did in GHL.
+func foreignStory(m Detail) string {
+	const mend = ": it is made as Sentra has it with the event's next change, or now by 'ghlsync mappings retry'."
+	if *m.Drift == string(state.DriftDeleted) {
+		return "Somebody deleted the appointment in GHL, as GHL told at " + when(m.DriftAt) + mend
+	}
+	return "Somebody changed the appointment in GHL, as GHL told at " + when(m.DriftAt) + mend
 }
 
 // waitStory says why nothing is sent now, and until when.

@@ -77,14 +77,25 @@ func TestStory(t *testing.T) {
 		"assumed": {
 			change(mappingtest.Synced("e"), func(m *state.Mapping) { m.Assumed = true }), asked(VerdictShow), well, "taken to have had it since before ghlsync|Nothing is due",
 		},
-		"disabled":     {mappingtest.Pending("e"), asked(VerdictShow), Delivery{Breaker: "closed"}, "due since|waits with all others: Webhook disabled"},
-		"paused":       {mappingtest.Pending("e"), asked(VerdictShow), Delivery{Enabled: true, Breaker: "closed", Paused: true, Detail: "The hook is gone"}, "waits with all others: delivery is paused: The hook is gone."},
-		"no daemon":    {mappingtest.Pending("e"), asked(VerdictShow), Delivery{Enabled: true, Breaker: BreakerUnknown}, "due since|No daemon is running"},
+		"disabled":  {mappingtest.Pending("e"), asked(VerdictShow), Delivery{Breaker: "closed"}, "due since|waits with all others: Webhook disabled"},
+		"paused":    {mappingtest.Pending("e"), asked(VerdictShow), Delivery{Enabled: true, Breaker: "closed", Paused: true, Detail: "The hook is gone"}, "waits with all others: delivery is paused: The hook is gone."},
+		"no daemon": {mappingtest.Pending("e"), asked(VerdictShow), Delivery{Enabled: true, Breaker: BreakerUnknown}, "due since|No daemon is running"},
+		"an orphan": {
+			state.NewOrphan("ghl_1", mappingtest.Synced("e"), mappingtest.At), asked(VerdictGone), well, "no event of Sentra's|Wanted is that GHL has no appointment|(appointment ghl_1)|due since",
+		},
+		"changed in GHL": {
+			change(mappingtest.Synced("e"), func(m *state.Mapping) { m.Drift, m.DriftAt = state.DriftChanged, now }), asked(VerdictShow), well,
+			"exactly that|Somebody changed the appointment in GHL, as GHL told at 2026-01-15T09:01:00Z|'ghlsync mappings retry'|Nothing is due",
+		},
+		"deleted in GHL": {
+			change(mappingtest.Synced("e"), func(m *state.Mapping) { m.Drift, m.DriftAt = state.DriftDeleted, now }), asked(VerdictShow), well, "Somebody deleted the appointment",
+		},
 		"kept":         {change(mappingtest.Held("e"), func(m *state.Mapping) { m.Hold = state.Kept }), asked(VerdictGone), well, "kept its appointment"},
 		"wants a rest": {mappingtest.Pending("e"), asked(VerdictShow), Delivery{Enabled: true, Breaker: "closed", ThrottledUntil: &now}, "GHL asked for a break"},
 	} {
 		e := Explanation{SentraEventID: "e", Sentra: c.sentra}
 		if c.m != nil {
+			e.SentraEventID = string(c.m.ID)
 			d := detail(c.m, nil, false, c.delivery.Enabled)
 			e.Mapping = &d
 		}

@@ -32,14 +32,17 @@ type Mapping struct {
 // Detail is everything that is known of an event.
 type Detail struct {
 	Mapping
-	Epoch          int64      `json:"epoch"`
-	CommittedAt    *time.Time `json:"committed_at"`
-	Revision       int64      `json:"revision"`
-	PayloadHash    *string    `json:"payload_hash"`
-	GHLState       string     `json:"ghl_state"`
-	GHLHash        *string    `json:"ghl_hash"`
-	GHLAt          *time.Time `json:"ghl_at"`
-	Assumed        bool       `json:"assumed"`
+	Epoch       int64      `json:"epoch"`
+	CommittedAt *time.Time `json:"committed_at"`
+	Revision    int64      `json:"revision"`
+	PayloadHash *string    `json:"payload_hash"`
+	GHLState    string     `json:"ghl_state"`
+	GHLHash     *string    `json:"ghl_hash"`
+	GHLAt       *time.Time `json:"ghl_at"`
+	Assumed     bool       `json:"assumed"`
+	// Drift is what somebody else did to the appointment: changed or deleted it.
+	Drift          *string    `json:"drift"`
+	DriftAt        *time.Time `json:"drift_at"`
 	ParkedReason   *string    `json:"parked_reason"`
 	LeaseUntil     *time.Time `json:"lease_until"`
 	UnsettledUntil *time.Time `json:"unsettled_until"`
@@ -112,6 +115,8 @@ func detail(m *state.Mapping, attempts []state.Attempt, payload, enabled bool) D
 		GHLHash:        null(m.GHLHash),
 		GHLAt:          moment(m.GHLAt),
 		Assumed:        m.Assumed,
+		Drift:          null(string(m.Drift)),
+		DriftAt:        moment(m.DriftAt),
 		ParkedReason:   null(m.Parked),
 		LeaseUntil:     moment(m.LeaseUntil),
 		UnsettledUntil: moment(m.UnsettledUntil),

@@ -128,9 +128,13 @@ func (s *Service) readSlot(ctx context.Context, f *Facts) {
 // StatusHeld is a Query.Status of our own: pending, and held by the delete fuse.
 const StatusHeld = "held"
 
+// StatusDrifted is a Query.Status of our own: somebody else changed or deleted the
+// appointment in GHL.
+const StatusDrifted = "drifted"
+
 // Query selects mappings for a list.
 type Query struct {
-	Status string // synced, pending, failed, held, or "" for all
+	Status string // synced, pending, failed, held, drifted, or "" for all
 	Text   string // a part of the event id or the appointment id
 	After  string // only ids above this one
 	Limit  int    // 1 to MaxLimit; 0: DefaultLimit
@@ -149,10 +153,12 @@ func (q Query) filter() (state.Filter, error) {
 	case "":
 	case StatusHeld:
 		f.Held = true
+	case StatusDrifted:
+		f.Drifted, f.Listed = true, false
 	case string(state.Synced), string(state.Pending), string(state.Failed):
 		f.Status = state.Status(q.Status)
 	default:
-		return f, fmt.Errorf("%w: status %q is none: use synced, pending, failed or held", ErrRequest, q.Status)
+		return f, fmt.Errorf("%w: status %q is none: use synced, pending, failed, held or drifted", ErrRequest, q.Status)
 	}
 	if q.Limit < 0 || q.Limit > MaxLimit {
 		return f, fmt.Errorf("%w: limit %d is out of range: use 1 to %d", ErrRequest, q.Limit, MaxLimit)

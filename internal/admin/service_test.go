@@ -54,6 +54,7 @@ func TestPages(t *testing.T) {
 	for i := range 25 {
 		rows = append(rows, mappingtest.Synced(fmt.Sprintf("s-%02d", i)))
 	}
+	rows[3].Drift = state.DriftChanged
 	rows = append(rows, mappingtest.Failed("f"), mappingtest.Held("h"), mappingtest.Pending("p"), mappingtest.Untranslatable("u"))
 	c := newRig(t, "", rows...).client("")
 	walk := func(q Query) (ids []string) {
@@ -72,7 +73,7 @@ func TestPages(t *testing.T) {
 		}
 	}
 	for want, q := range map[string]Query{
-		"f u": {Status: "failed"}, "h": {Status: "held"}, "h p": {Status: "pending"}, "s-07": {Text: "ghl-s-07"}, "s-24": {Status: "synced", After: "s-23"},
+		"f u": {Status: "failed"}, "h": {Status: "held"}, "s-03": {Status: "drifted"}, "h p": {Status: "pending"}, "s-07": {Text: "ghl-s-07"}, "s-24": {Status: "synced", After: "s-23"},
 	} {
 		if got := strings.Join(walk(q), " "); got != want {
 			t.Errorf("%+v: %s, want %s", q, got, want)

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,7 @@ type stage struct {
 	desk      *desk.Desk // where a person works in Sentra
 	adminURL  string     // of Sentra's database, as its owner
 	daemonURL string     // the same, as the role that the DBA made for the daemon
+	secret    string     // with which the sandbox calls the daemon back
 
 	dir  string                        // to make the server's folder in; empty: as package postgres chooses
 	undo []func(context.Context) error // what ends the parts, the last one first
@@ -130,6 +132,7 @@ func (s *stage) openDaemon(ctx context.Context, j *journal, log *slog.Logger) er
 		return fmt.Errorf("make a folder for the state: %w", err)
 	}
 	s.undo = append(s.undo, func(context.Context) error { return os.RemoveAll(dir) })
+	s.secret = rand.Text()
 	cfg, err := s.settings(ctx, dir)
 	if err != nil {
 		return err
@@ -139,6 +142,7 @@ func (s *stage) openDaemon(ctx context.Context, j *journal, log *slog.Logger) er
 		return fmt.Errorf("start the daemon: %w", err)
 	}
 	s.undo = append(s.undo, s.daemon.Stop)
+	s.sandbox.CallBack(sandbox.Callbacks{URL: s.daemonAt() + "/callbacks/ghl", Secret: s.secret})
 	return nil
 }
 
@@ -168,6 +172,7 @@ func (s *stage) settings(ctx context.Context, dir string) (config.Config, error)
 		"GHL_RETRY_BASE":      "250ms",
 		"GHL_RETRY_CAP":       "5s",
 		"HTTP_ADDR":           "127.0.0.1:0",
+		"CALLBACK_SECRET":     s.secret,
 	}), config.All()...)
 	if err != nil {
 		return config.Config{}, fmt.Errorf("set the daemon up: %w", err)

@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"strings"
@@ -91,6 +94,29 @@ func TestCallbackTellsTheAppointment(t *testing.T) {
 				if q.EventID == "event-1" && q.Operation != ghl.Created && q.AppointmentID != id {
 					t.Errorf("%s names %q", q.Operation, q.AppointmentID)
 				}
+			}
+			r.same()
+		})
+	}
+}
+
+// A create whose answer is lost is settled by the workflow's report, behind the loss
+// or before it: nobody waits for GHL_SETTLE, and nothing is created again.
+func TestCallbackSettlesACreate(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]sandbox.Callbacks{
+		"behind the loss": {Delay: 200 * time.Millisecond},
+		"before it":       {Before: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _ := calledBack(t, how, "GHL_SETTLE=1h")
+			r.caughtUp()
+			r.faults(sandbox.Rule{Operation: ghl.Created, Event: "event-1", Effect: sandbox.EffectDropAfter, Count: 1}, asGHL)
+			r.insert("event-1", "onboarding", "First")
+			r.caughtUp()
+			if id := r.has("event-1"); len(r.ghl.AppointmentsOf("event-1")) != 1 {
+				t.Errorf("the mapping has %s, the book %+v", id, r.ghl.AppointmentsOf("event-1"))
 			}
 			r.same()
 		})
@@ -256,4 +282,50 @@ func (r *rig) post(path, body string, header http.Header) (int, string) {
 		r.t.Fatal(err)
 	}
 	return resp.StatusCode, string(text)
+}
+
+// An appointment that somebody deletes in GHL is told of, and made again where
+// that is wished.
+func TestDriftInGHL(t *testing.T) {
+	t.Parallel()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, "GHL_APP_PUBLIC_KEY="+base64.StdEncoding.EncodeToString(public))
+	r.start()
+	r.insert("event-1", "onboarding", "First")
+	r.caughtUp()
+	deletes := func(want string) {
+		t.Helper()
+		id := r.has("event-1")
+		r.ghl.Remove(id)
+		body := `{"type":"AppointmentDelete","locationId":"l","appointment":{"id":"` + id + `"}}`
+		header := http.Header{}
+		header.Set(callback.HeaderAppSignature, base64.StdEncoding.EncodeToString(ed25519.Sign(private, []byte(body))))
+		if code, text := r.post("/callbacks/ghl/app", body, header); code != http.StatusOK || !strings.Contains(text, want) {
+			t.Fatalf("%d %s, want %s", code, text, want)
+		}
+		if code, _ := r.post("/callbacks/ghl/app", body+" ", header); code != http.StatusUnauthorized {
+			t.Errorf("another body under that signature: %d", code)
+		}
+	}
+	deletes("drifted")
+	if _, text := r.explain("event-1"); !strings.Contains(text, "Somebody deleted the appointment in GHL") {
+		t.Errorf("explained as %s", text)
+	}
+	if out, _, _ := r.run("mappings", "list", "--status", "drifted", "--json"); !containsID(out, "event-1") {
+		t.Errorf("listed as %s", out)
+	}
+	if _, errs, code := r.run("mappings", "retry", "event-1"); code != 0 {
+		t.Fatal(errs)
+	}
+	r.caughtUp()
+	r.same()
+	r.proc.stop()
+	r.set("GHL_DRIFT=restore")
+	r.start()
+	deletes("restored")
+	r.caughtUp()
+	r.same()
 }

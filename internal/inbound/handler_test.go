@@ -87,3 +87,28 @@ func TestStateThatFails(t *testing.T) {
 		t.Errorf("%d %s; logged %s", code, text, r.log.String())
 	}
 }
+
+// Many at once are the same as one after the other.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.wants(first, first)
+	r.sends(state.Create)
+	results := make(chan inbound.Result, 16)
+	for range cap(results) {
+		go func() {
+			res, err := r.in.Report(t.Context(), callback.Report{EventID: string(event), AppointmentID: "ghl_1"})
+			if err != nil {
+				t.Error(err)
+			}
+			results <- res
+		}()
+	}
+	count := map[inbound.Result]int{}
+	for range cap(results) {
+		count[<-results]++
+	}
+	if count[inbound.Learned] != 1 || count[inbound.Known] != cap(results)-1 || r.woken != 1 {
+		t.Errorf("%v, woken %d times", count, r.woken)
+	}
+}

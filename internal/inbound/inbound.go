@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"ghlsync/ghl/callback"
@@ -71,6 +72,9 @@ type Inbound struct {
 	o       Options
 	secret  callback.Secret
 	refused tally
+	// turn is held by the one callback that is being recorded: others wait here, and not
+	// each with a transaction open, which needs a second connection for the audit.
+	turn sync.Mutex
 }
 
 // New makes an Inbound on a store that is open for writing.
@@ -89,6 +93,8 @@ func (in *Inbound) now() time.Time { return in.o.Now().UTC().Truncate(time.Micro
 // within runs work in a transaction, which is committed if the result says that
 // something changed, and then wakes delivery.
 func (in *Inbound) within(ctx context.Context, work func(state.Tx) (Result, error)) (res Result, err error) {
+	in.turn.Lock()
+	defer in.turn.Unlock()
 	tx, err := in.o.Store.Begin(ctx)
 	if err != nil {
 		return "", fmt.Errorf("begin: %w", err)

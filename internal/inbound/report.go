@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"ghlsync/ghl"
@@ -156,8 +157,13 @@ func (in *Inbound) orphan(ctx context.Context, tx state.Tx, m *state.Mapping, ap
 	if err := tx.Save(ctx, state.NewOrphan(appointmentID, m, now)); err != nil {
 		return "", fmt.Errorf("save the orphan: %w", err)
 	}
-	if _, err := state.BlowFuse(ctx, tx, now, in.o.Fuse, now); err != nil {
+	held, err := state.BlowFuse(ctx, tx, now, in.o.Fuse, now)
+	if err != nil {
 		return "", fmt.Errorf("look at the delete fuse: %w", err)
+	}
+	if held > 0 {
+		in.o.Log.Error("delete fuse has blown: retractions are held until they are released or dropped",
+			slog.Int("held", held), slog.Int("fuse", in.o.Fuse))
 	}
 	return Orphaned, nil
 }

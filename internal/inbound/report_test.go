@@ -110,6 +110,20 @@ var stories = map[string]func(*rig){
 		r.wants("2024-01-18T09:00:00Z", again)
 		r.reports(inbound.Learned, "appointment_id", "ghl_2", "created_at", again)
 	},
+	"for an event that was made after the last deletion, and passed its appointment on": func(r *rig) {
+		const second, third = "2024-01-17T10:00:00Z", "2024-01-17T11:30:00Z"
+		r.wants(first, first)
+		r.sends(state.Create)
+		r.retracts()
+		r.sends(state.Delete)
+		r.now = r.now.Add(2 * time.Hour)
+		r.wants(second, second)
+		r.sends(state.Create)
+		r.retracts()
+		r.wants(third, third)
+		r.sends(state.Update)
+		r.reports(inbound.Learned, "appointment_id", "ghl_2", "created_at", second)
+	},
 	"without the time of creation": func(r *rig) {
 		r.wants(first, first)
 		r.sends(state.Create)
@@ -126,6 +140,18 @@ var stories = map[string]func(*rig){
 		r.retracts()
 		r.reports(inbound.Orphaned, "appointment_id", "ghl_1", "created_at", first)
 		r.begins(orphan, state.Delete)
+	},
+	"of a second appointment of an event whose deletion is held": func(r *rig) {
+		r.wants(first, first)
+		r.begins(event, state.Create)
+		r.ends(event, state.Result{Outcome: state.Delivered, AppointmentID: "ghl_2"})
+		r.retracts()
+		r.change(func(ctx context.Context, tx state.Tx) error {
+			m := r.row(event)
+			m.Hold = state.Held
+			return tx.Save(ctx, m)
+		})
+		r.reports(inbound.Differs, "appointment_id", "ghl_1", "created_at", first)
 	},
 	"of a second appointment of an event that is there": func(r *rig) {
 		r.wants(first, first)
@@ -208,6 +234,18 @@ var stories = map[string]func(*rig){
 	"of a failure of what was not sent yet": func(r *rig) {
 		r.wants(first, first)
 		r.reports(inbound.Stale, "success", false, "updated_at", first)
+	},
+	"of a failure of what was in flight, while another state of the same second is wanted": func(r *rig) {
+		r.wants(first, first)
+		r.begins(event, state.Create)
+		r.merge(state.Change{Wanted: state.Present, EventType: "onboarding", Payload: payload(first, first), Hash: "other"})
+		r.reports(inbound.Stale, "success", false, "updated_at", first)
+	},
+	"of a failed deletion of what was never sent": func(r *rig) {
+		r.wants(first, first)
+		r.retracts()
+		r.reports(inbound.Stale, "success", false, "event_type", "calendar_event_deleted")
+		r.settles()
 	},
 	"of a failure that does not say of what": func(r *rig) {
 		r.wants(first, first)

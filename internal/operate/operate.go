@@ -13,7 +13,8 @@ import (
 // Verb is what is asked for.
 type Verb string
 
-// Retry schedules failed mappings again. Release lets retractions go out that
+// Retry schedules failed mappings again, and ones whose appointment somebody else
+// changed or deleted in GHL. Release lets retractions go out that
 // the delete fuse holds; Drop gives them up and keeps the appointments.
 const (
 	Retry   Verb = "retry"
@@ -213,7 +214,11 @@ func (o *Operator) apply(ctx context.Context, tx state.Tx, v Verb, rows []*state
 	now := o.now()
 	changed := make([]*state.Mapping, 0, len(rows))
 	for _, m := range rows {
-		if rule(v, m, now) {
+		done, err := rule(ctx, tx, v, m, now)
+		if err != nil {
+			return err
+		}
+		if done {
 			changed = append(changed, m)
 		} else {
 			r.refuse(Refusal{ID: string(m.ID), Reason: whyNot(v, m)})
@@ -226,15 +231,30 @@ func (o *Operator) apply(ctx context.Context, tx state.Tx, v Verb, rows []*state
 	return nil
 }
 
-func rule(v Verb, m *state.Mapping, now time.Time) bool {
+func rule(ctx context.Context, tx state.Tx, v Verb, m *state.Mapping, now time.Time) (done bool, err error) {
 	switch v {
 	case Retry:
-		return m.Retry(now)
+		if m.Retry(now) {
+			return true, nil
+		}
+		return restore(ctx, tx, m, now)
 	case Release:
-		return m.Release(now)
+		return m.Release(now), nil
 	default:
-		return m.Drop(now)
+		return m.Drop(now), nil
 	}
+}
+
+// restore undoes what somebody else did to the appointment in GHL.
+func restore(ctx context.Context, tx state.Tx, m *state.Mapping, now time.Time) (bool, error) {
+	retired, done := m.Restore(now)
+	if retired == "" {
+		return done, nil
+	}
+	if err := tx.Retire(ctx, m.ID, retired, now); err != nil {
+		return false, fmt.Errorf("retire an appointment id: %w", err)
+	}
+	return done, nil
 }
 
 func whyNot(v Verb, m *state.Mapping) string {

@@ -61,6 +61,38 @@ func (r *rig) get(id string) *state.Mapping {
 	return m
 }
 
+// What somebody else did in GHL is undone on request: an appointment that is gone
+// is made again, and its id is never taken again.
+func TestRetryOfDrift(t *testing.T) {
+	t.Parallel()
+	deleted := mappingtest.Synced("b")
+	deleted.Drift, deleted.DriftAt = state.DriftDeleted, mappingtest.At
+	changed := mappingtest.Synced("a")
+	changed.Drift, changed.DriftAt = state.DriftChanged, mappingtest.At
+	gone := deleted.AppointmentID
+	r := newRig(t, changed, deleted)
+	if got := r.must(Retry, Selection{IDs: []string{"a", "b"}}); got.Done != 2 {
+		t.Fatalf("%+v", got)
+	}
+	if m := r.get("a"); m.GHL != state.GHLPresent || m.GHLHash != "" || m.NextAttempt.IsZero() {
+		t.Errorf("the changed one: %+v", m)
+	}
+	if m := r.get("b"); m.GHL != state.GHLAbsent || m.AppointmentID != "" || m.NextAttempt.IsZero() {
+		t.Errorf("the deleted one: %+v", m)
+	}
+	tx, err := r.store.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := tx.Taken(t.Context(), []string{gone})
+	if err := errors.Join(err, tx.Rollback()); err != nil {
+		t.Fatal(err)
+	}
+	if holder, known := taken[gone]; !known || holder != "" {
+		t.Errorf("the id that is gone is not retired: %v", taken)
+	}
+}
+
 func TestRetryByID(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, mappingtest.Failed("a/1 ü"), mappingtest.Synced("b"), mappingtest.Untranslatable("c"))
