@@ -40,6 +40,10 @@ var (
 	ErrBadMessage = errors.New("unreadable replication message")
 	// ErrHeldUp: a slot could not be created in time; see HeldUpError.
 	ErrHeldUp = errors.New("open transactions hold up the creation of the slot")
+	// ErrOldTimeline: the server has not gone along where the checkpoint's did: it is
+	// the primary from before a failover, or an older copy of its disk. Another look may
+	// reach the right one, where the connection string names both.
+	ErrOldTimeline = errors.New("the source is a primary from before a failover")
 	// ErrOtherSource: the checkpoint belongs to another server or database.
 	ErrOtherSource = errors.New("the state belongs to another source")
 )

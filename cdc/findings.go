@@ -6,14 +6,32 @@ import (
 
 // sourceFinding: LSNs of another server mean nothing to our state.
 func sourceFinding(p *Prior, f Facts) *Finding {
-	if p == nil || (p.SystemID == f.SystemID && p.Database == f.Database) {
+	switch {
+	case p == nil:
 		return nil
+	case p.SystemID == f.SystemID && p.Database == f.Database:
+		return timelineFinding(p, f)
 	}
 	return &Finding{
 		Code: CodeSource, Err: ErrOtherSource,
 		Problem: fmt.Sprintf("the state belongs to database %q of the server with system identifier %s, but the source is database %q of %s",
 			p.Database, p.SystemID, f.Database, f.SystemID),
 		Mend: "point SENTRA_DATABASE_URL back; or, if Sentra was moved there, 'ghlsync setup --accept-source'; or give this daemon a state of its own (STATE_URL)",
+	}
+}
+
+// timelineFinding: a failover raises the timeline, and a restore does. A server
+// that is on a lower one than the checkpoint does not know what happened since; to heal
+// from it would take out of GHL what Sentra has.
+func timelineFinding(p *Prior, f Facts) *Finding {
+	if p.LSN == 0 || f.Timeline >= p.Timeline {
+		return nil
+	}
+	return &Finding{
+		Code: CodeSource, Err: ErrOldTimeline,
+		Problem: fmt.Sprintf("the server is on timeline %d and the checkpoint on %d: this is the primary from before a failover, or an older copy of its disk",
+			f.Timeline, p.Timeline),
+		Mend: "point SENTRA_DATABASE_URL to the new primary and keep the old one down; or, if Sentra goes on with this server, 'ghlsync setup --accept-source'",
 	}
 }
 

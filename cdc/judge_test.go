@@ -114,7 +114,8 @@ func TestJudge(t *testing.T) {
 		"promoted before us":    {edit: []func(*change){func(c *change) { c.facts.Timeline, c.facts.Switches = 2, []Switch{{1, 999}} }}, want: Heal, says: []string{"0/3E7"}},
 		"promoted twice":        {edit: []func(*change){func(c *change) { c.facts.Timeline, c.facts.Switches = 3, []Switch{{1, 1500}, {2, 1600}} }}, want: Continue},
 		"history unknown":       {edit: []func(*change){func(c *change) { c.facts.Timeline = 2 }}, want: Heal},
-		"back on the timelines": {edit: []func(*change){func(c *change) { c.prior.Timeline = 2 }}, want: Heal},
+		"back on the timelines": {edit: []func(*change){func(c *change) { c.prior.Timeline = 2 }}, want: Refuse, is: ErrOldTimeline, says: []string{"timeline 1", "ghlsync setup --accept-source"}},
+		"back, and accepted":    {edit: []func(*change){accepted, func(c *change) { c.prior.Timeline = 2 }}, want: Heal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

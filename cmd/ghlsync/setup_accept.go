@@ -37,12 +37,13 @@ func acceptSource(ctx context.Context, std streams, yes bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if prev.SystemID == survey.SystemID && prev.Database == survey.Database {
+	same := prev.SystemID == survey.SystemID && prev.Database == survey.Database
+	if same && (survey.Facts.Timeline >= prev.Timeline || prev.LSN == 0) {
 		say(std.out, "The state belongs to this source already: database %s of system %s.\n", printable(prev.Database), prev.SystemID)
 		return nil
 	}
-	say(std.out, "the state is of     database %s of system %s\nand would go on as  database %s of system %s\n\n",
-		printable(prev.Database), prev.SystemID, printable(survey.Database), survey.SystemID)
+	say(std.out, "the state is of     database %s of system %s, timeline %d\nand would go on as  database %s of system %s, timeline %d\n\n",
+		printable(prev.Database), prev.SystemID, prev.Timeline, printable(survey.Database), survey.SystemID, survey.Facts.Timeline)
 	if survey.TableOID == 0 {
 		return survey.Findings[0] // not Sentra's database
 	}

@@ -120,6 +120,42 @@ func TestFailoverWithoutTheSlot(t *testing.T) {
 	p.noDoubles()
 }
 
+// The old primary comes back after the failover, and is all that the daemon reaches:
+// nothing is taken from it, and what only the new one has stays in GHL. With the new
+// one's address it goes on.
+func TestOldPrimaryIsRefused(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, nil)
+	both := p.env["SENTRA_DATABASE_URL"]
+	old := p.db
+	p.start()
+	p.insert("before", "onboarding", "Before")
+	p.caughtUp()
+	p.fail()
+	p.ready()
+	p.until("the hole is healed", func() bool { return strings.Contains(unquote(p.proc.stderr.String()), "does not exist any more") })
+	p.insert("after", "onboarding", "After")
+	p.caughtUp()
+	p.proc.stop()
+	if err := p.primary.StartAgain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.set("SENTRA_DATABASE_URL=" + old.URL)
+	p.launch()
+	p.until("the old primary is refused", func() bool { return strings.Contains(unquote(p.proc.stderr.String()), "the primary from before a failover") })
+	p.proc.stop()
+	if out, errs, code := p.run("setup", "--accept-source"); code != 1 || !strings.Contains(out, "timeline 2") || !strings.Contains(out, "timeline 1") {
+		t.Errorf("an operator is not shown what would be accepted: %d\n%s%s", code, out, errs)
+	}
+	p.primary.Halt(t.Context())
+	p.set("SENTRA_DATABASE_URL=" + both)
+	p.start()
+	p.insert("last", "onboarding", "Last")
+	p.caughtUp()
+	p.same()
+	p.noDoubles()
+}
+
 // The standby that is promoted lacks what we have seen: with its slot, where there is
 // one, or without, a snapshot takes out of GHL what Sentra lost.
 func TestFailoverBehindTheCheckpoint(t *testing.T) {

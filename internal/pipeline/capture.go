@@ -171,6 +171,9 @@ func (c *Capture) judgeEnd(err error, pause *backoff.ExponentialBackOff) (time.D
 	inUse := errors.Is(err, errStandby) || errors.Is(err, cdc.ErrSlotActive)
 	orphan := inUse && c.opts.Now().Sub(c.began) < orphanGrace
 	switch {
+	case errors.Is(err, cdc.ErrOldTimeline):
+		// Retried below: a connection string that names several servers may lead to
+		// the right one next time. Nothing is read from this one.
 	case len(cdc.Findings(err)) > 0 && !orphan, errors.Is(err, state.ErrFenced):
 		c.enter(Stopped, err)
 		return 0, err
