@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	calendarRuns = flag.Int("calendar-runs", 24, "seeds of TestCalendarNeverDoubles")
+	calendarRuns = flag.Int("calendar-runs", 10, "seeds of TestCalendarNeverDoubles")
 	calendarSeed = flag.Uint64("calendar-seed", 0, "the one seed of TestCalendarNeverDoubles; 0: several")
 )
 
@@ -138,7 +138,7 @@ func newCalendarRun(t *testing.T, seed uint64) *calendarRun {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.o.Sender, r.o.Encode = client, client.Encode
+		r.o.Sender, r.o.Encode, r.o.LooksUp = client, client.Encode, true
 		r.wrapStore = func(s *sqlite.Store) deliver.Store { return mortalStore{s, c.life} }
 		r.wrapSender = func(s deliver.Sender) deliver.Sender { return mortalSender{s, c.life} }
 		r.close = client.Close

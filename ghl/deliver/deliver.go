@@ -61,6 +61,10 @@ type Options struct {
 	Disabled bool
 	// Encode builds the body of a call; nil: ghl.Envelope.
 	Encode func(op ghl.Operation, eventID, appointmentID string, eventData []byte) []byte
+	// LooksUp tells that the Sender looks for the appointment before it repeats a
+	// create: then one that was refused and may have been acted on all the same (5xx)
+	// waits for Settle, too. A look-up that comes too early finds nothing.
+	LooksUp bool
 	// Zone is where a day begins, for what is urgent today; nil: UTC.
 	Zone *time.Location
 	// Owner names this process in leases; "": a random name.

@@ -23,6 +23,9 @@ func (b *books) resultFor(m *state.Mapping, e ended) state.Result {
 		r.Outcome = state.NotFound
 	case ghl.Retry:
 		r.Outcome, r.RetryAt = state.Refused, b.retryAt(m.Attempts, e)
+		if b.o.LooksUp && e.result.MaybeActed && e.operation == state.Create {
+			r.RetryAt = later(r.RetryAt, e.at.Add(b.o.Settle))
+		}
 	case ghl.Permanent:
 		r.Outcome = state.Impossible
 	case ghl.Paused:

@@ -163,3 +163,30 @@ func TestRequestTellsWhatIsKnown(t *testing.T) {
 		t.Errorf("a delete: %+v", q[3])
 	}
 }
+
+// A create that GHL may have acted on in spite of its 5xx is looked up, and that
+// only when GHL can no longer act on it.
+func TestRefusedCreateSettles(t *testing.T) {
+	t.Parallel()
+	for _, looksUp := range []bool{true, false} {
+		refused := make(chan struct{})
+		s := &script{answer: func(n int, _ ghl.Request) ghl.Result {
+			if n == 1 {
+				close(refused)
+				return ghl.Result{Outcome: ghl.Retry, HTTPStatus: 502, Code: "HTTP_502", MaybeActed: true}
+			}
+			return ghl.Result{Outcome: ghl.Delivered, HTTPStatus: 200, AppointmentID: "ghl-1"}
+		}}
+		r := newRig(t, s.into, func(r *rig) { r.o.LooksUp, r.o.Settle = looksUp, time.Hour })
+		r.start()
+		r.change(r.present("a", "title"))
+		<-refused
+		r.await("it is recorded", func() bool { return r.d.Status().InFlight == 0 && r.row("a").LeaseUntil.IsZero() })
+		if m := r.row("a"); looksUp && time.Until(m.NextAttempt) < 50*time.Minute {
+			t.Errorf("it is looked up at %s, before it has settled", m.NextAttempt)
+		}
+		if !looksUp {
+			r.awaitSettled("a")
+		}
+	}
+}

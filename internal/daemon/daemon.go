@@ -124,7 +124,7 @@ func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 		return fmt.Errorf("set up the client of GHL: %w", err)
 	}
 	deliverer, err = deliver.New(deliver.Options{
-		Store: d.store, Sender: d.target, Encode: d.target.Encode, Zone: d.cfg.Sentra.Timezone.Location(), Logger: d.log.With(slog.String("component", "deliver")),
+		Store: d.store, Sender: d.target, Encode: d.target.Encode, LooksUp: g.Mode == config.API, Zone: d.cfg.Sentra.Timezone.Location(), Logger: d.log.With(slog.String("component", "deliver")),
 		Disabled: !g.WebhookEnabled, Owner: owner,
 		Concurrency: g.Concurrency, Timeout: g.Timeout, Rate: rate.Limit(g.Rate), Burst: g.Burst,
 		RetryBase: g.RetryBase, RetryCap: g.RetryCap, Hook: d.delivered,
