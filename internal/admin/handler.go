@@ -23,7 +23,7 @@ type handler struct {
 }
 
 // newHandler makes the routes. Each is one line here, with its guard.
-func newHandler(service *Service, token string, log *slog.Logger) http.Handler {
+func newHandler(service *Service, token string, pages Pages, log *slog.Logger) http.Handler {
 	h := &handler{service: service, log: log}
 	g := newGuard(token)
 	mux := http.NewServeMux()
@@ -42,7 +42,12 @@ func newHandler(service *Service, token string, log *slog.Logger) http.Handler {
 	mux.HandleFunc("POST /api/v1/delivery/resume", g.wrap(h.pause(false)))
 	mux.HandleFunc("POST /api/v1/reconcile", g.wrap(h.reconcile))
 	mux.HandleFunc("POST /api/v1/backfill", g.wrap(h.backfill))
-	mux.HandleFunc("/", g.wrap(h.nothing))
+	mux.HandleFunc("/api/", g.wrap(h.nothing))
+	if pages != nil {
+		mux.Handle("/", pages.Handler(g))
+	} else {
+		mux.HandleFunc("/", g.wrap(h.nothing))
+	}
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 

@@ -34,7 +34,18 @@ type Options struct {
 	Addr    string // HTTP_ADDR; port 0 takes a free one
 	Token   string // HTTP_TOKEN; "" only on a loopback address
 	Service *Service
+	Pages   Pages // nil: there are none
 	Log     *slog.Logger
+}
+
+// Pages are for people with a browser.
+type Pages interface {
+	// Handler makes their routes, which it guards with g. Requests from other sites
+	// that would change something do not arrive there.
+	Handler(g *Guard) http.Handler
+	// Stop ends the answers that would go on for ever, and lets none begin. It does
+	// not wait for them.
+	Stop()
 }
 
 // Server is the daemon's HTTP server.
@@ -52,11 +63,14 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{addr: o.Addr, log: o.Log.With(slog.String(logging.Component, "http"))}
 	s.http = &http.Server{
-		Handler:           newHandler(o.Service, o.Token, s.log),
+		Handler:           newHandler(o.Service, o.Token, o.Pages, s.log),
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader,
 		// net/http reports broken handshakes and panics here.
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	if o.Pages != nil {
+		s.http.RegisterOnShutdown(o.Pages.Stop)
 	}
 	return s
 }

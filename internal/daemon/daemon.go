@@ -20,6 +20,7 @@ import (
 	"ghlsync/internal/admin"
 	"ghlsync/internal/config"
 	"ghlsync/internal/pipeline"
+	"ghlsync/internal/trend"
 	"ghlsync/internal/version"
 	"ghlsync/state/sqlite"
 	"ghlsync/translator"
@@ -45,6 +46,7 @@ type Daemon struct {
 	deliverer *deliver.Deliverer
 	capture   *pipeline.Capture
 	admin     *admin.Server
+	trend     *trend.Recorder
 
 	stopCapture context.CancelFunc
 	captured    chan struct{} // closed when capture has ended
@@ -55,7 +57,7 @@ type Daemon struct {
 
 // New prepares a daemon; nothing is opened before Start.
 func New(cfg config.Config, log *slog.Logger, hooks Hooks) *Daemon {
-	return &Daemon{cfg: cfg, log: log, hooks: hooks, captured: make(chan struct{}), done: make(chan struct{})}
+	return &Daemon{cfg: cfg, log: log, hooks: hooks, trend: trend.New(time.Now), captured: make(chan struct{}), done: make(chan struct{})}
 }
 
 // Run runs a daemon until ctx is done, and stops it in good order; or until it
@@ -113,6 +115,14 @@ func (d *Daemon) run(ctx context.Context) {
 	}
 }
 
+// delivered tells all who watch of a call that ended and is recorded.
+func (d *Daemon) delivered(e deliver.Event) {
+	d.trend.Observe(e)
+	if d.hooks.Delivered != nil {
+		d.hooks.Delivered(e)
+	}
+}
+
 func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 	g := d.cfg.GHL
 	var err error
@@ -125,7 +135,7 @@ func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 		Store: d.store, Sender: d.webhook, Logger: d.log.With(slog.String("component", "deliver")),
 		Disabled: !g.WebhookEnabled, Owner: owner,
 		Concurrency: g.Concurrency, Timeout: g.Timeout, Rate: rate.Limit(g.Rate), Burst: g.Burst,
-		RetryBase: g.RetryBase, RetryCap: g.RetryCap, Hook: d.hooks.Delivered,
+		RetryBase: g.RetryBase, RetryCap: g.RetryCap, Hook: d.delivered,
 		Settle: cmp.Or(g.Settle, -1), // an explicit 0 is none, where that of Options is the default
 	})
 	if err != nil {
@@ -207,6 +217,7 @@ func (d *Daemon) undo(ctx context.Context) error {
 	if d.admin != nil {
 		errs = append(errs, d.admin.Stop(ctx))
 	}
+	d.trend.Stop()
 	if d.webhook != nil {
 		d.webhook.Close()
 	}
