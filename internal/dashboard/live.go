@@ -3,6 +3,7 @@ package dashboard
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ const (
 
 // frame is what pages show of a moment.
 type frame struct {
+	Name   string // of this frame and no other
 	Status admin.Status
 	Title  string
 	Parts  map[string]template.HTML
@@ -73,6 +75,7 @@ func (l *live) current(ctx context.Context) (*frame, error) {
 	}
 	l.at = l.now()
 	if !f.same(l.frame) {
+		f.Name = rand.Text()
 		l.frame = f
 	}
 	return l.frame, nil
@@ -101,6 +104,7 @@ func (d *Dashboard) sample(ctx context.Context) (*frame, error) {
 
 // message is what a stream sends: what has changed since its last one.
 type message struct {
+	Name   string                   `json:"name"` // the frame's
 	Title  string                   `json:"title"`
 	Parts  map[string]template.HTML `json:"parts"`
 	Points *series                  `json:"points,omitempty"`
@@ -125,6 +129,10 @@ func (s *site) stream(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	defer context.AfterFunc(s.live.stopped, cancel)()
 	out := newEvents(w)
+	// What the page was made with needs no sending.
+	if f, err := s.live.current(ctx); err == nil && f.Name == r.URL.Query().Get("frame") {
+		out.seen = f
+	}
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for err := out.begin(); err == nil && s.guard.Check(r) == nil; {
@@ -152,7 +160,7 @@ func (s *site) update(ctx context.Context, out *events) error {
 		}
 		return out.send("beat", []byte("1")) // without data browsers tell nobody
 	}
-	m := message{Title: f.Title, Parts: make(map[string]template.HTML)}
+	m := message{Name: f.Name, Title: f.Title, Parts: make(map[string]template.HTML)}
 	for name, html := range f.Parts {
 		if out.seen == nil || out.seen.Parts[name] != html {
 			m.Parts[name] = html

@@ -40,6 +40,7 @@ type rig struct {
 	service   *admin.Service
 	trend     *trend.Recorder
 	log       *buffer
+	clock     func() time.Time // of the trend
 
 	mu      sync.Mutex
 	capture admin.Capture
@@ -67,10 +68,11 @@ func (b *buffer) String() string {
 func newRig(t testing.TB, token string, rows ...*state.Mapping) *rig {
 	t.Helper()
 	r := &rig{
-		t: t, log: new(buffer), trend: trend.New(time.Now), ghl: sandbox.New(sandbox.Options{}),
+		t: t, log: new(buffer), clock: time.Now, ghl: sandbox.New(sandbox.Options{}),
 		store:   mappingtest.Store(t, mappingtest.Path(t), rows...),
 		capture: admin.Capture{Phase: admin.Streaming, Since: mappingtest.At},
 	}
+	r.trend = trend.New(func() time.Time { return r.clock() })
 	if err := r.ghl.Start(t.Context(), "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@
 		here.searchParams.delete("note");
 		history.replaceState(null, "", here);
 	}
-	if (!("live" in document.body.dataset)) return;
+	if (!("frame" in document.body.dataset)) return;
 
 	// While a button is down nothing is replaced: the click would hit nothing.
 	let down = false, waiting = {};
@@ -66,10 +66,11 @@
 	}
 	function open() {
 		close();
-		source = new EventSource("/live");
+		source = new EventSource("/live?frame=" + document.body.dataset.frame);
 		source.addEventListener("frame", e => {
 			const m = JSON.parse(e.data);
 			title = `${m.title} – ${document.body.dataset.title} – ghlsync`;
+			document.body.dataset.frame = m.name;
 			Object.assign(waiting, m.parts);
 			place();
 			if (m.points) dispatchEvent(new CustomEvent("points", {detail: m.points}));

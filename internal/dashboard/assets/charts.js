@@ -15,11 +15,14 @@
 	const bytes = v => scaled(v, 1024, [" B", " KiB", " MiB", " GiB", " TiB"]);
 	const number = v => scaled(v, 1000, ["", "k", "M", "G"]);
 
+	const clock = v => new Date(v * 1000).toTimeString().slice(0, 8);
+	const doubling = Array.from({length: 50}, (_, i) => 2 ** i);
+
 	const kinds = {
 		latency: {say: seconds, of: [["p50", "p50", "--one"], ["p99", "p99", "--two"]]},
-		throughput: {say: v => number(v), of: [["done/s", "delivered", "--one"], ["failed/s", "failed", "--two"]]},
+		throughput: {say: number, of: [["done/s", "delivered", "--one"], ["failed/s", "failed", "--two"]]},
 		queue: {say: number, of: [["waiting", "queue", "--one"]]},
-		lag: {say: bytes, of: [["lag", "lag", "--one"]]},
+		lag: {say: bytes, incrs: doubling, of: [["lag", "lag", "--one"]]},
 	};
 	const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 	const columns = kind => [data.at, ...kind.of.map(s => data[s[1]])];
@@ -29,17 +32,17 @@
 		const axis = {stroke: colour("--quiet"), grid: {stroke: colour("--grid"), width: 1}, ticks: {show: false}, font: "11px system-ui, sans-serif"};
 		const series = kind.of.map(([label, , name]) => ({
 			label, stroke: colour(name), width: 1.5, points: {size: 4, fill: colour(name)},
-			value: (_, v) => v == null ? "–" : kind.say(v),
+			value: (_, v) => v == null ? "" : kind.say(v),
 		}));
 		return new uPlot({
-			width: el.clientWidth, height: 130, series: [{value: "{HH}:{mm}:{ss}"}, ...series],
+			width: el.clientWidth, height: 130, series: [{label: "at", value: (u, v) => v == null ? "" : clock(v)}, ...series],
 			scales: {
-				x: {range: (_, min, max) => [Math.min(min ?? 0, (max ?? 600) - 600), max ?? 600]},
+				x: {range: (_, min, max) => { const end = max ?? Date.now() / 1000; return [Math.min(min ?? end, end - 600), end]; }},
 				y: {range: (_, min, max) => [0, max > 0 ? max * 1.1 : 1]},
 			},
 			axes: [
 				{...axis, size: 22, space: 60, values: [[3600, "{HH}:{mm}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]]},
-				{...axis, size: 58, space: 28, values: (_, all) => all.map(v => kind.say(v))},
+				{...axis, size: 58, space: 28, ...(kind.incrs && {incrs: kind.incrs}), values: (_, all) => all.map(v => kind.say(v))},
 			],
 			cursor: {sync: {key: "time"}, drag: {x: false, y: false}},
 			legend: {markers: {width: 2}},
