@@ -50,10 +50,10 @@ func (g *Guard) Check(r *http.Request) error {
 // wrap guards a route of the API.
 func (g *Guard) wrap(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		switch err := g.Check(r); err {
-		case nil:
+		switch err := g.Check(r); {
+		case err == nil:
 			next(w, r)
-		case ErrName:
+		case errors.Is(err, ErrName):
 			refuse(w, http.StatusForbidden, err.Error(), "use 127.0.0.1 or localhost, or set HTTP_TOKEN")
 		default:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="ghlsync"`)

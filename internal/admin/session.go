@@ -21,7 +21,7 @@ const (
 	sessionCookie = "ghlsync_session"
 )
 
-// ErrTooMany: wrong tokens were sent so often that none is compared now.
+// ErrTooMany means that wrong tokens were sent so often that none is compared now.
 var ErrTooMany = errors.New("too many wrong tokens: wait a minute and try again")
 
 // sessions are kept by the hash of their id, so that the time that a look-up takes

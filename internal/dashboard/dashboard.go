@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -91,10 +92,10 @@ func protected(next http.Handler) http.Handler {
 // guarded sends who has not logged in to the login, and back afterwards.
 func (s *site) guarded(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		switch err := s.guard.Check(r); err {
-		case nil:
+		switch err := s.guard.Check(r); {
+		case err == nil:
 			next(w, r)
-		case admin.ErrName:
+		case errors.Is(err, admin.ErrName):
 			s.problem(w, http.StatusForbidden, err.Error()+": use 127.0.0.1 or localhost, or set HTTP_TOKEN")
 		default:
 			back := "/"

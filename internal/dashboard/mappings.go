@@ -31,6 +31,11 @@ type tab struct {
 func (s *site) mappings(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	query := admin.Query{Status: q.Get("status"), Text: q.Get("q"), After: q.Get("after"), Limit: perPage}
+	// Who has the whole id wants that event.
+	if id, err := s.service.Find(r.Context(), query.Text); query.Text != "" && query.After == "" && err == nil {
+		http.Redirect(w, r, eventURL(id), http.StatusSeeOther)
+		return
+	}
 	p, err := s.service.Page(r.Context(), query)
 	if err != nil {
 		s.fail(w, r, err)

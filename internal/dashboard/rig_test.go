@@ -67,9 +67,15 @@ func (b *buffer) String() string {
 // newRig makes the state of rows and starts everything on it.
 func newRig(t testing.TB, token string, rows ...*state.Mapping) *rig {
 	t.Helper()
+	return newRigAt(t, mappingtest.Path(t), token, rows...)
+}
+
+// newRigAt is newRig on the state at path.
+func newRigAt(t testing.TB, path, token string, rows ...*state.Mapping) *rig {
+	t.Helper()
 	r := &rig{
 		t: t, log: new(buffer), clock: time.Now, ghl: sandbox.New(sandbox.Options{}),
-		store:   mappingtest.Store(t, mappingtest.Path(t), rows...),
+		store:   mappingtest.Store(t, path, rows...),
 		capture: admin.Capture{Phase: admin.Streaming, Since: mappingtest.At},
 	}
 	r.trend = trend.New(func() time.Time { return r.clock() })

@@ -44,18 +44,19 @@
 	addEventListener("keyup", lift);
 	addEventListener("blur", lift);
 
+	let heard = new Date();
 	const stale = document.getElementById("stale");
 	function connected(yes) {
 		document.body.classList.toggle("stale", !yes);
 		stale.hidden = yes;
 		if (yes) return;
-		const now = new Date();
-		stale.textContent = `No connection to ghlsync: what is shown is as of ${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}, or older.`;
+		stale.textContent = `No connection to ghlsync: what is shown is as of ${two(heard.getHours())}:${two(heard.getMinutes())}:${two(heard.getSeconds())}.`;
 		document.title = `? no connection – ${document.body.dataset.title} – ghlsync`;
 	}
 
 	let source, again, silence, title = document.title;
 	function alive() {
+		heard = new Date();
 		clearTimeout(silence);
 		silence = setTimeout(() => { lost(); open(); }, 30000);
 		if (document.body.classList.contains("stale")) connected(true);
