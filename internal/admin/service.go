@@ -153,9 +153,9 @@ func (q Query) filter() (state.Filter, error) {
 }
 
 // How much one page looks through: parts of so many mappings, so many times. That
-// takes tenths of a second.
+// takes hundredths of a second.
 const (
-	searchRows  = 10_000
+	searchRows  = 5_000
 	searchParts = 10
 )
 
