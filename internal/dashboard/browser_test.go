@@ -183,3 +183,22 @@ func TestLostConnectionIsTold(t *testing.T) {
 	r.sees(tab, `!document.querySelector("#stale").hidden && document.title.startsWith("? no connection")`)
 	tab.Picture("stale")
 }
+
+// Browsers have few connections to a server, so a page that nobody sees takes none.
+func TestHiddenPagesLeaveTheStream(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "")
+	tab := r.open("/")
+	streams := func(n int) func() bool { return func() bool { return len(r.dash.live.streams) == n } }
+	r.until("the page is kept up to date", streams(1))
+	hide := func(hidden string) {
+		tab.Run(chromedp.Evaluate[chromedp.Void](`Object.defineProperty(document, "hidden", {value: ` + hidden + `, configurable: true});
+			document.dispatchEvent(new Event("visibilitychange"))`))
+	}
+	hide("true")
+	r.until("it has left", streams(0))
+	r.refused("unlucky")
+	hide("false")
+	r.until("it is back", streams(1))
+	r.sees(tab, `document.title.includes("degraded")`)
+}

@@ -62,6 +62,15 @@ func (l *listener) next() (event, data string) {
 	return "", ""
 }
 
+// end waits for the end of the stream, and tells whether that is a good one.
+func (l *listener) end() error {
+	for {
+		if event, _ := l.next(); event == "" {
+			return l.lines.Err()
+		}
+	}
+}
+
 // frame is the next frame.
 func (l *listener) frame() (m message) {
 	l.t.Helper()
@@ -111,10 +120,8 @@ func TestStreamsEndWithTheServer(t *testing.T) {
 	if err := r.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for event, _ := l.next(); event != ""; event, _ = l.next() {
-	}
 	// A stream that is cut at the end of the stop's patience ends in the middle.
-	if err := l.lines.Err(); err != nil {
+	if err := l.end(); err != nil {
 		t.Errorf("the stream was cut: %v", err)
 	}
 }
@@ -127,9 +134,7 @@ func TestStreamsEndWithTheSession(t *testing.T) {
 	l := v.listen("/live")
 	l.frame()
 	v.post("/logout").has(t, http.StatusOK, "Log in")
-	for event, _ := l.next(); event != ""; event, _ = l.next() {
-	}
-	if err := l.lines.Err(); err != nil {
+	if err := l.end(); err != nil {
 		t.Error(err)
 	}
 }
@@ -234,5 +239,35 @@ func TestFramesDiffer(t *testing.T) {
 	if !a.same(&frame{Title: "a", Parts: map[string]template.HTML{"x": "1"}}) || a.same(nil) ||
 		a.same(&frame{Title: "b", Parts: a.Parts}) || a.same(&frame{Title: "a", Parts: map[string]template.HTML{"x": "2"}}) {
 		t.Error("frames are the same where they are not")
+	}
+}
+
+// deadlines is a writer that takes note of its deadlines.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	read, write []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error { d.read = append(d.read, at); return nil }
+
+func (d *deadlines) SetWriteDeadline(at time.Time) error { d.write = append(d.write, at); return nil }
+
+// The server's deadlines are for answers that end.
+func TestStreamsHaveTheirOwnDeadlines(t *testing.T) {
+	t.Parallel()
+	d := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	out := newEvents(d)
+	began := time.Now()
+	if err := errors.Join(out.begin(), out.send("beat", []byte("1")), out.send("beat", []byte("1"))); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.read) != 1 || !d.read[0].IsZero() {
+		t.Errorf("deadlines for reading: %v", d.read)
+	}
+	if len(d.write) != 3 || d.write[2].Sub(began) < writeTimeout || d.write[2].Before(d.write[1]) {
+		t.Errorf("deadlines for writing: %v", d.write)
+	}
+	if !d.Flushed {
+		t.Error("what is sent stays in a buffer")
 	}
 }

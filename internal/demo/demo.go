@@ -144,6 +144,7 @@ func (r *run) introduce(bin postgres.Binaries) {
 	p.item("PostgreSQL", bin.Version+", wal_level=logical, with Sentra's tables")
 	p.item("psql", fmt.Sprintf("psql %q", s.adminURL))
 	p.item("GHL sandbox", s.sandbox.URL()+"/   (its book: /sandbox/appointments, its faults: /sandbox/faults)")
+	p.item("dashboard", s.daemonAt()+"/")
 	p.item("daemon", s.statusURL())
 	if r.Once {
 		return

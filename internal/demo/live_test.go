@@ -26,7 +26,7 @@ func TestLiveShowsOtherHandsAndEndsCleanly(t *testing.T) {
 	case err := <-ended:
 		t.Fatalf("Run: %v\n%s", err, screen)
 	}
-	for _, want := range []string{s.adminURL, s.sandbox.URL(), s.statusURL(), "curl "} {
+	for _, want := range []string{s.adminURL, s.sandbox.URL(), s.statusURL(), "dashboard", "curl "} {
 		screen.waitFor(t, want)
 	}
 	screen.waitFor(t, "event-1700000008.000008")

@@ -61,6 +61,7 @@
 		silence = setTimeout(() => { lost(); open(); }, 30000);
 		if (document.body.classList.contains("stale")) connected(true);
 		document.title = title;
+		if (document.hidden) rest();
 	}
 	function lost() {
 		if (!document.body.classList.contains("stale")) connected(false);
@@ -80,8 +81,9 @@
 		source.addEventListener("beat", alive);
 		source.addEventListener("error", () => {
 			lost();
+			if (document.hidden) rest();
 			// A refusal ends a source for good; it may be taken later.
-			if (source.readyState === EventSource.CLOSED) again = setTimeout(open, 5000);
+			else if (source.readyState === EventSource.CLOSED) again = setTimeout(open, 5000);
 		});
 	}
 	function close() {
@@ -89,8 +91,14 @@
 		clearTimeout(silence);
 		source?.close();
 	}
-	// Browsers open six connections to a server: pages that nobody sees take none.
-	document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
+	// Browsers open six connections to a server: pages that nobody sees take none, and
+	// look now and then for what their title says.
+	function rest() {
+		close();
+		again = setTimeout(open, 30000);
+	}
+	document.addEventListener("visibilitychange", () => document.hidden ? rest() : open());
 	addEventListener("pagehide", close);
-	if (!document.hidden) open();
+	addEventListener("pageshow", e => { if (e.persisted) open(); });
+	open();
 })();
