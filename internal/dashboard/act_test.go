@@ -41,6 +41,7 @@ func TestRetryTellsWhatWasLeft(t *testing.T) {
 	r.visitor().post("/do/retry", "all", "1").has(t, http.StatusOK, "1 event is tried again. 1 was left as it is:",
 		`<a href="/event?id=no&#43;client">no client</a>: its row cannot be translated (client_missing)`)
 	r.is("unlucky", state.Synced)
+	r.visitor().get(eventURL("no client")).has(t, http.StatusOK, `<button disabled aria-describedby="why-stuck">Retry</button>`)
 }
 
 func TestReleaseAndDrop(t *testing.T) {

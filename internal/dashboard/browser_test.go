@@ -202,3 +202,15 @@ func TestHiddenPagesLeaveTheStream(t *testing.T) {
 	r.until("it is back", streams(1))
 	r.sees(tab, `document.title.includes("degraded")`)
 }
+
+// The page of an event that waits tells by itself when it has arrived.
+func TestEventPageFollows(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "")
+	r.visitor().post("/do/pause")
+	r.want("waiting")
+	tab := r.open(eventURL("waiting"))
+	r.sees(tab, `document.querySelector(".headline").textContent.includes("It is on its way to GHL.")`)
+	r.visitor().post("/do/resume")
+	r.sees(tab, `document.querySelector(".headline").textContent.includes("GHL shows what Sentra has.") && !document.querySelector("main[data-fresh]")`)
+}

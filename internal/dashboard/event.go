@@ -24,6 +24,7 @@ type story struct {
 	Timeline []moment
 	Payload  string // client data
 	Back     string // this page
+	Stuck    bool   // it has failed, and there is nothing to try again
 }
 
 // moment is something that happened, or will.
@@ -48,6 +49,7 @@ func (s *site) event(w http.ResponseWriter, r *http.Request) {
 	if e.Mapping != nil {
 		b.Timeline = timeline(*e.Mapping)
 		b.Payload = pretty(e.Mapping.Payload)
+		b.Stuck = e.Mapping.ParkedReason != nil && e.Mapping.Wanted == string(state.Present) && len(e.Mapping.Payload) == 0
 	}
 	s.show(w, r, "event", id, b)
 }

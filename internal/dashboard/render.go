@@ -9,6 +9,7 @@ import (
 	"net/url"
 
 	"ghlsync/internal/logging"
+	"ghlsync/state"
 )
 
 //go:embed pages/*.html
@@ -33,6 +34,7 @@ type page struct {
 	LogOut bool   // there is somebody to log out
 	Note   *note
 	Charts bool
+	Fresh  bool // the script fetches the page anew when something has changed
 	Body   any
 }
 
@@ -43,7 +45,9 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, name, title string, 
 		s.fail(w, r, err)
 		return
 	}
+	st, ok := body.(story)
 	s.render(w, http.StatusOK, name, page{
+		Fresh: ok && st.Word == string(state.Pending),
 		Title: title, Here: name, Frame: f, LogOut: !s.guard.Open(), Charts: name == "overview",
 		Note: s.notes.take(r.URL.Query().Get("note")), Body: body,
 	})

@@ -44,6 +44,31 @@
 	addEventListener("keyup", lift);
 	addEventListener("blur", lift);
 
+	// The page of an event that is on its way is fetched anew when something has
+	// changed, which may be that.
+	let fetching = false, more = false;
+	async function refresh() {
+		const main = document.querySelector("main[data-fresh]");
+		if (!main) return;
+		if (fetching) { more = true; return; }
+		fetching = true;
+		more = false;
+		try {
+			const r = await fetch(location.href);
+			const next = r.ok && !r.redirected && new DOMParser().parseFromString(await r.text(), "text/html").querySelector("main");
+			if (next) {
+				main.replaceWith(next);
+				local(next);
+			}
+		} catch {
+			// The stream tells that there is no connection, and brings a frame when there is.
+		}
+		setTimeout(() => {
+			fetching = false;
+			if (more) refresh();
+		}, 2000);
+	}
+
 	let heard = new Date();
 	const stale = document.getElementById("stale");
 	function connected(yes) {
@@ -75,6 +100,7 @@
 			document.body.dataset.frame = m.name;
 			Object.assign(waiting, m.parts);
 			place();
+			refresh();
 			if (m.points) dispatchEvent(new CustomEvent("points", {detail: m.points}));
 			alive();
 		});
