@@ -191,14 +191,25 @@ func TestHiddenPagesLeaveTheStream(t *testing.T) {
 	tab := r.open("/")
 	streams := func(n int) func() bool { return func() bool { return len(r.dash.live.streams) == n } }
 	r.until("the page is kept up to date", streams(1))
-	hide := func(hidden string) {
-		tab.Run(chromedp.Evaluate[chromedp.Void](`Object.defineProperty(document, "hidden", {value: ` + hidden + `, configurable: true});
-			document.dispatchEvent(new Event("visibilitychange"))`))
+	// At once, not at the next message, at which a hidden page leaves in any case.
+	hide := func(hidden, did string) {
+		tab.Until(`(() => {
+			window.did = "";
+			const close = EventSource.prototype.close, Source = EventSource;
+			EventSource.prototype.close = function() { did += "closed"; close.call(this); };
+			window.EventSource = function(url) { did += "opened"; return new Source(url); };
+			EventSource.prototype = Source.prototype; EventSource.CLOSED = Source.CLOSED;
+			Object.defineProperty(document, "hidden", {value: ` + hidden + `, configurable: true});
+			document.dispatchEvent(new Event("visibilitychange"));
+			EventSource.prototype.close = close;
+			window.EventSource = Source;
+			return did.endsWith("` + did + `");
+		})()`)
 	}
-	hide("true")
+	hide("true", "closed")
 	r.until("it has left", streams(0))
 	r.refused("unlucky")
-	hide("false")
+	hide("false", "opened")
 	r.until("it is back", streams(1))
 	r.sees(tab, `document.title.includes("degraded")`)
 }
