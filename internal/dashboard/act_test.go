@@ -106,8 +106,8 @@ func TestReportsInWords(t *testing.T) {
 	for want, n := range map[string]note{
 		"2 events are tried again. 3 were left as they are:": told(operate.Retry, operate.Report{Done: 2, Left: 3}, nil),
 		"Nothing was changed.":                               told(operate.Drop, operate.Report{}, nil),
-		"1 deletion goes out to GHL.":                        told(operate.Release, operate.Report{Done: 1}, nil),
-		"Disk is full. Before that: 1,234 deletions were dropped: what is in GHL stays.": told(operate.Drop, operate.Report{Done: 1234}, errFull),
+		"1,234 deletions go out to GHL.":                     told(operate.Release, operate.Report{Done: 1234}, nil),
+		"Disk is full. Before that: Nothing was changed.":    told(operate.Drop, operate.Report{}, errFull),
 	} {
 		if n.Text != want {
 			t.Errorf("%q, want %q", n.Text, want)

@@ -12,8 +12,9 @@ import (
 var _ state.Searcher = (*Reader)(nil)
 
 // fewPending is up to how many pending mappings are found by the indexes of what they
-// wait for. With more of them, a page is soon full in the order of ids.
-const fewPending = 20_000
+// wait for, which takes tenths of a second then. With more of them, a page is soon full
+// in the order of ids.
+const fewPending = 200_000
 
 // Search implements state.Searcher.
 func (r *Reader) Search(ctx context.Context, f state.Filter, after state.EventID, limit, rows int) ([]*state.Mapping, state.EventID, error) {
