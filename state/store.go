@@ -115,6 +115,17 @@ type Reader interface {
 	Attempts(ctx context.Context, id EventID, limit int) ([]Attempt, error)
 }
 
+// Searcher is a Reader that can do with a part of the mappings, so that a question
+// about a million is answered in time.
+type Searcher interface {
+	// Search is Reader.List among the next rows mappings above after, whatever the
+	// filter says of those. It returns the last id of them; "" if there are no more.
+	Search(ctx context.Context, f Filter, after EventID, limit, rows int) (found []*Mapping, upTo EventID, err error)
+	// HasAppointment returns the event with this appointment; ErrNotFound if none
+	// has it.
+	HasAppointment(ctx context.Context, appointmentID string) (EventID, error)
+}
+
 // Store keeps mappings and checkpoints durably.
 type Store interface {
 	Reader

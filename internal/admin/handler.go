@@ -48,7 +48,12 @@ func newHandler(o Options, log *slog.Logger) http.Handler {
 	if o.Metrics != nil {
 		mux.HandleFunc("GET /metrics", g.wrap(o.Metrics.ServeHTTP))
 	}
-	mux.HandleFunc("/", g.wrap(h.nothing))
+	mux.HandleFunc("/api/", g.wrap(h.nothing))
+	if o.Pages != nil {
+		mux.Handle("/", o.Pages.Handler(g))
+	} else {
+		mux.HandleFunc("/", g.wrap(h.nothing))
+	}
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 

@@ -52,6 +52,8 @@ type rig struct {
 	live *live
 	log  *bytes.Buffer
 	path string
+
+	service *Service
 }
 
 func newRig(t *testing.T, token string, rows ...*state.Mapping) *rig {
@@ -62,11 +64,11 @@ func newRig(t *testing.T, token string, rows ...*state.Mapping) *rig {
 	}}
 	store := mappingtest.Store(t, r.path, rows...)
 	now := func() time.Time { return mappingtest.At.Add(time.Hour) }
+	r.service = &Service{
+		State: store, SlotName: mappingtest.Slot, Operator: operate.New(store, now, nil), Live: r.live, Version: "v1", Now: now,
+	}
 	r.Server = New(Options{
-		Addr: "127.0.0.1:0", Token: token, Log: slog.New(slog.NewTextHandler(r.log, nil)),
-		Service: &Service{
-			State: store, SlotName: mappingtest.Slot, Operator: operate.New(store, now, nil), Live: r.live, Version: "v1", Now: now,
-		},
+		Addr: "127.0.0.1:0", Token: token, Log: slog.New(slog.NewTextHandler(r.log, nil)), Service: r.service,
 	})
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)

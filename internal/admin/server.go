@@ -37,7 +37,18 @@ type Options struct {
 	// Callbacks need no token.
 	Callbacks Callbacks
 	Metrics   http.Handler // of /metrics, behind the token; nil: there is none
+	Pages     Pages        // nil: there are none
 	Log       *slog.Logger
+}
+
+// Pages are for people with a browser.
+type Pages interface {
+	// Handler makes their routes, which it guards with g. Requests from other sites
+	// that would change something do not arrive there.
+	Handler(g *Guard) http.Handler
+	// Stop ends the answers that would go on for ever, and lets none begin. It does
+	// not wait for them.
+	Stop()
 }
 
 // Server is the daemon's HTTP server.
@@ -60,6 +71,9 @@ func New(o Options) *Server {
 		MaxHeaderBytes: maxHeader,
 		// net/http reports broken handshakes and panics here.
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	if o.Pages != nil {
+		s.http.RegisterOnShutdown(o.Pages.Stop)
 	}
 	return s
 }

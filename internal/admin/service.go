@@ -166,7 +166,37 @@ func (q Query) filter() (state.Filter, error) {
 	return f, nil
 }
 
-// Page lists mappings.
+// How much one page looks through: parts of so many mappings, so many times. That
+// takes hundredths of a second.
+const (
+	searchRows  = 5_000
+	searchParts = 10
+)
+
+// search lists up to limit mappings. It looks through a bounded number of them where
+// no index serves the filter, and returns up to which id; "" if that is all.
+func (s *Service) search(ctx context.Context, f state.Filter, after state.EventID, limit int) (found []*state.Mapping, upTo state.EventID, err error) {
+	searcher, ok := s.State.(state.Searcher)
+	if indexed := f.Held || f.Status == state.Failed; !ok || indexed && f.Query == "" {
+		found, err = s.State.List(ctx, f, after, limit)
+		return found, "", err
+	}
+	for range searchParts {
+		var part []*state.Mapping
+		if part, upTo, err = searcher.Search(ctx, f, after, limit-len(found), searchRows); err != nil {
+			return nil, "", err
+		}
+		found = append(found, part...)
+		if len(found) == limit || upTo == "" {
+			break
+		}
+		after = upTo
+	}
+	return found, upTo, nil
+}
+
+// Page lists mappings. A page may hold fewer than asked for, or none, and yet name a
+// next one: it was looked so far, and nothing more was found.
 func (s *Service) Page(ctx context.Context, q Query) (Page, error) {
 	f, err := q.filter()
 	if err != nil {
@@ -179,16 +209,16 @@ func (s *Service) Page(ctx context.Context, q Query) (Page, error) {
 	if limit == 0 {
 		limit = DefaultLimit
 	}
-	rows, err := s.State.List(ctx, f, state.EventID(q.After), limit+1)
+	rows, upTo, err := s.search(ctx, f, state.EventID(q.After), limit+1)
 	if err != nil {
 		return Page{}, err
 	}
 	var p Page
 	if len(rows) > limit {
 		rows = rows[:limit]
-		last := string(rows[limit-1].ID)
-		p.Next = &last
+		upTo = rows[limit-1].ID
 	}
+	p.Next = null(string(upTo))
 	enabled := s.Live.Delivery().Enabled
 	p.Mappings = make([]Mapping, len(rows))
 	for i, m := range rows {
@@ -230,6 +260,24 @@ func (s *Service) Show(ctx context.Context, id string, o Show) (Detail, error) {
 		return Detail{}, err
 	}
 	return detail(m, attempts, o.Payload, s.Live.Delivery().Enabled), nil
+}
+
+// Find returns the event whose id, or whose appointment's id, is exactly the text.
+// state.ErrNotFound if there is none.
+func (s *Service) Find(ctx context.Context, text string) (string, error) {
+	if s.State == nil {
+		return "", s.StateError
+	}
+	m, err := s.State.Get(ctx, state.EventID(text))
+	if err == nil {
+		return string(m.ID), nil
+	}
+	searcher, ok := s.State.(state.Searcher)
+	if !ok || !errors.Is(err, state.ErrNotFound) {
+		return "", err
+	}
+	id, err := searcher.HasAppointment(ctx, text)
+	return string(id), err
 }
 
 // Do does what an operator asks.

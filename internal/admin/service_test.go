@@ -302,3 +302,14 @@ func TestClientTakesOnlyAGhlsyncsAnswer(t *testing.T) {
 		}
 	}
 }
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "", mappingtest.Synced("1"))
+	for text, want := range map[string]string{"1": "1", "ghl-1": "1", "ghl": "", "": ""} {
+		id, err := r.service.Find(t.Context(), text)
+		if id != want || (want == "") != errors.Is(err, state.ErrNotFound) {
+			t.Errorf("%q is %q, %v", text, id, err)
+		}
+	}
+}

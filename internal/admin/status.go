@@ -199,6 +199,7 @@ type Watch struct {
 	WALBytesPerSecond float64
 	WALLeft           *int64
 	WALTime           time.Duration
+	WALBehind         *int64 // bytes behind what is confirmed; nil: not known
 }
 
 // Live tells what only the running daemon knows. Its methods do not block.

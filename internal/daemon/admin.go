@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ghlsync/internal/admin"
+	"ghlsync/internal/dashboard"
 	"ghlsync/internal/eventinfo"
 	"ghlsync/internal/operate"
 	"ghlsync/internal/slotinfo"
@@ -27,6 +28,7 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 		Version:  version.Read().Version,
 	}
 	server := admin.New(admin.Options{
+		Pages:   dashboard.New(dashboard.Options{Service: service, Trend: d.trend, Log: d.log}),
 		Service: service, Addr: d.cfg.HTTP.Addr, Token: d.cfg.HTTP.Token.Reveal(),
 		Callbacks: d.callbacks(), Metrics: d.metrics.Handler(service), Log: d.log,
 	})
@@ -34,6 +36,7 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	d.admin = server
+	d.trend.Start(dashboard.Sampler(service))
 	if err := d.store.Announce(server.Addr()); err != nil {
 		return fmt.Errorf("announce the HTTP address: %w", err)
 	}
@@ -52,7 +55,7 @@ func (l live) Capture() admin.Capture {
 	return admin.Capture{Phase: admin.Phase(s.Phase), Since: s.Since, LastError: s.LastError, Streamed: admin.Streamed(s.Streamed), Watch: admin.Watch{
 		Warnings:     w.Warnings,
 		CanarySentAt: w.Canary.SentAt, CanaryRoundTrip: w.Canary.RoundTrip, CanaryWaiting: w.Canary.Waiting,
-		WALBytesPerSecond: w.WAL.BytesPerSecond, WALLeft: w.WAL.Left, WALTime: w.WAL.Time,
+		WALBytesPerSecond: w.WAL.BytesPerSecond, WALLeft: w.WAL.Left, WALTime: w.WAL.Time, WALBehind: w.WAL.Behind,
 	}}
 }
 

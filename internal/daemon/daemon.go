@@ -21,6 +21,7 @@ import (
 	"ghlsync/internal/config"
 	"ghlsync/internal/metrics"
 	"ghlsync/internal/pipeline"
+	"ghlsync/internal/trend"
 	"ghlsync/state/sqlite"
 	"ghlsync/translator"
 )
@@ -46,6 +47,7 @@ type Daemon struct {
 	capture   *pipeline.Capture
 	admin     *admin.Server
 	metrics   *metrics.Metrics
+	trend     *trend.Recorder
 
 	stopCapture context.CancelFunc
 	captured    chan struct{} // closed when capture has ended
@@ -56,7 +58,10 @@ type Daemon struct {
 
 // New prepares a daemon; nothing is opened before Start.
 func New(cfg config.Config, log *slog.Logger, hooks Hooks) *Daemon {
-	return &Daemon{cfg: cfg, log: log, hooks: hooks, metrics: metrics.New(cfg.CDC.Canary), captured: make(chan struct{}), done: make(chan struct{})}
+	return &Daemon{
+		cfg: cfg, log: log, hooks: hooks, metrics: metrics.New(cfg.CDC.Canary), trend: trend.New(time.Now),
+		captured: make(chan struct{}), done: make(chan struct{}),
+	}
 }
 
 // Run runs a daemon until ctx is done, and stops it in good order; or until it
@@ -114,6 +119,15 @@ func (d *Daemon) run(ctx context.Context) {
 	}
 }
 
+// delivered tells all who watch of a call that ended and is recorded.
+func (d *Daemon) delivered(e deliver.Event) {
+	d.metrics.Delivered(e)
+	d.trend.Observe(e)
+	if d.hooks.Delivered != nil {
+		d.hooks.Delivered(e)
+	}
+}
+
 func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 	g := d.cfg.GHL
 	var deliverer *deliver.Deliverer // which the client is made for, and which needs the client
@@ -138,13 +152,6 @@ func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 	}
 	d.deliverer = deliverer
 	return nil
-}
-
-func (d *Daemon) delivered(e deliver.Event) {
-	d.metrics.Delivered(e)
-	if d.hooks.Delivered != nil {
-		d.hooks.Delivered(e)
-	}
 }
 
 // CaptureOptions is what package pipeline needs of the configuration. changed is
@@ -216,6 +223,7 @@ func (d *Daemon) undo(ctx context.Context) error {
 	if d.admin != nil {
 		errs = append(errs, d.admin.Stop(ctx))
 	}
+	d.trend.Stop()
 	if d.target != nil {
 		d.target.Close()
 	}

@@ -142,7 +142,9 @@ func TestOldPrimaryIsRefused(t *testing.T) {
 	}
 	p.set("SENTRA_DATABASE_URL=" + old.URL)
 	p.launch()
-	p.until("the old primary is refused", func() bool { return strings.Contains(unquote(p.proc.stderr.String()), "the primary from before a failover") })
+	p.until("the old primary is refused", func() bool {
+		return strings.Contains(unquote(p.proc.stderr.String()), "the primary from before a failover")
+	})
 	p.proc.stop()
 	if out, errs, code := p.run("setup", "--accept-source"); code != 1 || !strings.Contains(out, "timeline 2") || !strings.Contains(out, "timeline 1") {
 		t.Errorf("an operator is not shown what would be accepted: %d\n%s%s", code, out, errs)

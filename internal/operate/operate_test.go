@@ -31,9 +31,16 @@ type rig struct {
 // Wake and Hold count what delivery is told.
 func (r *rig) Wake() { r.wakes++ }
 
-func (r *rig) Hold(_ context.Context, hold bool) error {
+// Hold writes first, as delivery may do before it hears of anything.
+func (r *rig) Hold(ctx context.Context, hold bool) error {
 	r.holds = append(r.holds, hold)
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	tx, err := r.store.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	return tx.Rollback()
 }
 
 func newRig(t *testing.T, rows ...*state.Mapping) *rig {

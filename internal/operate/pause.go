@@ -19,6 +19,20 @@ type Pause struct {
 // further one leaves while it is paused, also after a restart. A crash in between
 // leaves either the old word or the new one.
 func (o *Operator) SetPaused(ctx context.Context, pause bool) (p Pause, err error) {
+	if p, err = o.write(ctx, pause); err != nil {
+		return p, err
+	}
+	// Also where nothing changed: the word may have been written by a command that
+	// the daemon did not hear of. No transaction is open: delivery may be waiting for
+	// its turn to write, and hears nothing meanwhile.
+	if err := o.hold(ctx, pause); err != nil {
+		return p, fmt.Errorf("tell delivery: %w", err)
+	}
+	return p, nil
+}
+
+// write keeps the operator's word.
+func (o *Operator) write(ctx context.Context, pause bool) (p Pause, err error) {
 	tx, err := o.store.Begin(ctx)
 	if err != nil {
 		return p, fmt.Errorf("begin: %w", err)
@@ -44,11 +58,6 @@ func (o *Operator) SetPaused(ctx context.Context, pause bool) (p Pause, err erro
 	p.Paused = pause
 	if pause {
 		p.Since = &since
-	}
-	// Also where nothing changed: the word may have been written by a command that
-	// the daemon did not hear of.
-	if err := o.hold(ctx, pause); err != nil {
-		return p, fmt.Errorf("tell delivery: %w", err)
 	}
 	return p, nil
 }

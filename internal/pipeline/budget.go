@@ -14,6 +14,7 @@ import (
 type Budget struct {
 	BytesPerSecond float64 // of late; 0 is also 'not known yet'
 	Left           *int64  // bytes; nil: there is no limit that anybody named
+	Behind         *int64  // bytes behind what is confirmed; nil: not known
 	// Time is Left at the present rate; zero: not known, or longer than anybody
 	// plans for.
 	Time time.Duration
@@ -34,6 +35,7 @@ type meter struct {
 	rate   float64
 	known  bool
 	now    *int64
+	behind *int64
 }
 
 // read takes one look at the server.
@@ -45,7 +47,15 @@ func (m *meter) read(at time.Time, f cdc.Facts) {
 		}
 		m.rate += (rate - m.rate) * (1 - math.Exp(-took.Seconds()/rateMemory.Seconds()))
 	}
-	m.at, m.end, m.now = at, f.WALEnd, m.bytesLeft(f)
+	m.at, m.end, m.now, m.behind = at, f.WALEnd, m.bytesLeft(f), bytesBehind(f)
+}
+
+func bytesBehind(f cdc.Facts) *int64 {
+	if f.Slot == nil {
+		return nil
+	}
+	behind := int64(f.WALEnd - min(f.Slot.ConfirmedFlush, f.WALEnd))
+	return &behind
 }
 
 // bytesLeft is the server's own limit (safe_wal_size, where
@@ -66,7 +76,7 @@ func (m *meter) bytesLeft(f cdc.Facts) *int64 {
 }
 
 func (m *meter) left() Budget {
-	b := Budget{BytesPerSecond: m.rate, Left: m.now}
+	b := Budget{BytesPerSecond: m.rate, Left: m.now, Behind: m.behind}
 	if m.now != nil && m.rate > 0 {
 		if seconds := float64(*m.now) / m.rate; seconds < farAhead.Seconds() {
 			b.Time = time.Duration(seconds * float64(time.Second))

@@ -9,7 +9,7 @@
 //
 //  1. A question ends within [Timeout], whatever the server does.
 //  2. Answers, failures included, are kept for [Keep]: a dashboard that asks every
-//     second does not open a connection every second for each of its viewers.
+//     second, all day, opens one connection in that time for all its viewers.
 //  3. Errors name what is wrong, and hold neither the connection string nor a
 //     part of it.
 //

@@ -16,7 +16,7 @@ import (
 // Bounds of a question.
 const (
 	Timeout = 3 * time.Second
-	Keep    = time.Second
+	Keep    = 3 * time.Second
 )
 
 // Reader asks about one slot.

@@ -11,11 +11,19 @@ import (
 // Words are written into the query, not bound: only so does SQLite see that a
 // partial index serves it.
 func list(ctx context.Context, q queryer, f state.Filter, after state.EventID, limit int) ([]*state.Mapping, error) {
+	return listUpTo(ctx, q, f, after, "", limit)
+}
+
+// listUpTo is list among ids up to a given one; "" for all.
+func listUpTo(ctx context.Context, q queryer, f state.Filter, after, upTo state.EventID, limit int) ([]*state.Mapping, error) {
 	where := []string{"sentra_event_id > ?"}
 	args := []any{string(after)}
 	and := func(cond string, a ...any) {
 		where = append(where, cond)
 		args = append(args, a...)
+	}
+	if upTo != "" {
+		and("sentra_event_id <= ?", string(upTo))
 	}
 	if f.Listed {
 		and("assumed = 0 AND NOT (wanted = 'absent' AND sync_status = 'synced')")
