@@ -3,6 +3,9 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"errors"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,14 +15,124 @@ import (
 	"ghlsync/state"
 )
 
-// saveRows is how many rows one statement writes at most.
+// saveRows is how many rows one statement writes at most. The server works on one
+// part of a Save while the next is made.
 const saveRows = 1000
 
-// statement writes rows in one round trip: each column is an array.
+// Save implements state.Tx. It is one round trip, or two.
+func (t *tx) Save(ctx context.Context, rows ...*state.Mapping) error {
+	if err := t.usable(ctx); err != nil {
+		return err
+	}
+	fresh, others := t.part(distinct(rows))
+	err := insert(ctx, t.conn.Conn(), fresh)
+	if err == nil {
+		err = upsert(ctx, t.conn.Conn(), others)
+	}
+	if err != nil {
+		return t.done(ctx, "save mappings", err)
+	}
+	for _, m := range rows {
+		class := m.Class()
+		t.moved.Move(m.Stored(), class)
+		m.SetStored(class)
+		t.attempted(m.LastAttempt)
+	}
+	return nil
+}
+
+// distinct leaves of a row that comes twice the last.
+func distinct(rows []*state.Mapping) []*state.Mapping {
+	at := make(map[state.EventID]int, len(rows))
+	for i, m := range rows {
+		at[m.ID] = i
+	}
+	if len(at) == len(rows) {
+		return rows
+	}
+	last := make([]*state.Mapping, 0, len(at))
+	for i, m := range rows {
+		if at[m.ID] == i {
+			last = append(last, m)
+		}
+	}
+	return last
+}
+
+// part takes out the rows that are known not to be stored. A Tx that is alone knows
+// it of what it has loaded in vain.
+func (t *tx) part(rows []*state.Mapping) (fresh, others []*state.Mapping) {
+	if len(t.absent) == 0 {
+		return nil, rows
+	}
+	for _, m := range rows {
+		if _, ok := t.absent[m.ID]; ok {
+			delete(t.absent, m.ID)
+			fresh = append(fresh, m)
+		} else {
+			others = append(others, m)
+		}
+	}
+	return fresh, others
+}
+
+var copySQL = "COPY ghl_sync_mappings (" + columnList + ") FROM STDIN (FORMAT binary)"
+
+// insert copies new rows, which is the cheapest way for the server.
+func insert(ctx context.Context, conn *pgx.Conn, rows []*state.Mapping) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := conn.PgConn().CopyFrom(ctx, &copied{rows: rows, buf: []byte(copyHead)}, copySQL)
+	return err
+}
+
+// copyHead is the signature of the binary format, without flags or an extension.
+const copyHead = "PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
+
+// copied reads as rows in the binary format of COPY, made as they are needed. The
+// protocol's end is that of the data as well.
+type copied struct {
+	rows []*state.Mapping
+	buf  []byte // made and not read
+	next int    // in buf
+}
+
+func (c *copied) Read(p []byte) (int, error) {
+	if c.next == len(c.buf) {
+		if len(c.rows) == 0 {
+			return 0, io.EOF
+		}
+		c.buf, c.next = c.buf[:0], 0
+	}
+	for len(c.rows) > 0 && len(c.buf) < len(p) {
+		c.buf = binary.BigEndian.AppendUint16(c.buf, uint16(len(columns)))
+		c.buf = appendRow(c.buf, columns, c.rows[0])
+		c.rows = c.rows[1:]
+	}
+	n := copy(p, c.buf[c.next:])
+	c.next += n
+	return n, nil
+}
+
+// statement writes rows, whether they are there or not, and each whole: a column that
+// is not named gets its default, in a row that exists too.
 type statement struct {
-	name    string
-	columns []column
-	sql     string
+	name  string
+	named []column
+	sql   string
+}
+
+func newStatement(name string, named []column) statement {
+	arrays, set := make([]string, len(named)), make([]string, len(columns))
+	for i, c := range named {
+		arrays[i] = "$" + strconv.Itoa(i+1) + "::" + c.kind.name + "[]"
+	}
+	for i, c := range columns {
+		set[i] = c.name + " = excluded." + c.name
+	}
+	return statement{name: name, named: named, sql: "INSERT INTO ghl_sync_mappings (" + names(named) + ") SELECT * FROM unnest(" +
+		strings.Join(arrays, ", ") + ") ON CONFLICT (sentra_event_id) DO UPDATE SET " + strings.Join(set[1:], ", ")}
 }
 
 // whole names every column. plain names those that a row has that capture saw and
@@ -50,52 +163,6 @@ func appendRow(buf []byte, columns []column, m *state.Mapping) []byte {
 	return buf
 }
 
-// newStatement writes whole rows: a column that is not named gets its default, in a
-// row that exists too.
-func newStatement(name string, named []column) statement {
-	arrays := make([]string, len(named))
-	for i, c := range named {
-		arrays[i] = "$" + strconv.Itoa(i+1) + "::" + c.kind.name + "[]"
-	}
-	set := make([]string, 0, len(columns))
-	for _, c := range columns[1:] {
-		set = append(set, c.name+" = excluded."+c.name)
-	}
-	return statement{name: name, columns: named, sql: "INSERT INTO ghl_sync_mappings (" + names(named) + ") SELECT * FROM unnest(" +
-		strings.Join(arrays, ", ") + ") ON CONFLICT (sentra_event_id) DO UPDATE SET " + strings.Join(set, ", ")}
-}
-
-// save writes rows in parts. A row that comes twice is written as it was last.
-func save(ctx context.Context, conn *pgx.Conn, rows []*state.Mapping) error {
-	for part := range slices.Chunk(distinct(rows), saveRows) {
-		st := plain
-		if !allPlain(part) {
-			st = whole
-		}
-		if err := st.write(ctx, conn, part); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func distinct(rows []*state.Mapping) []*state.Mapping {
-	at := make(map[state.EventID]int, len(rows))
-	for i, m := range rows {
-		at[m.ID] = i
-	}
-	if len(at) == len(rows) {
-		return rows
-	}
-	last := make([]*state.Mapping, 0, len(at))
-	for i, m := range rows {
-		if at[m.ID] == i {
-			last = append(last, m)
-		}
-	}
-	return last
-}
-
 func allPlain(rows []*state.Mapping) bool {
 	var buf []byte
 	for _, m := range rows {
@@ -106,18 +173,38 @@ func allPlain(rows []*state.Mapping) bool {
 	return true
 }
 
-func (st statement) write(ctx context.Context, conn *pgx.Conn, rows []*state.Mapping) error {
+// upsert writes rows in parts, of which the server has one while the next is made.
+func upsert(ctx context.Context, conn *pgx.Conn, rows []*state.Mapping) (err error) {
+	if len(rows) == 0 {
+		return nil
+	}
+	st := whole
+	if allPlain(rows) {
+		st = plain
+	}
 	if _, err := conn.Prepare(ctx, st.name, st.sql); err != nil {
 		return err
 	}
-	values := make([][]byte, len(st.columns))
-	for i, c := range st.columns {
+	p := conn.PgConn().StartPipeline(ctx)
+	defer func() { err = errors.Join(err, p.Close()) }()
+	for part := range slices.Chunk(rows, saveRows) {
+		p.SendQueryPrepared(st.name, st.arrays(part), binaryFormat, binaryFormat)
+		if err := p.Flush(); err != nil {
+			return err
+		}
+	}
+	return p.Sync()
+}
+
+func (st statement) arrays(rows []*state.Mapping) [][]byte {
+	values := make([][]byte, len(st.named))
+	for i, c := range st.named {
 		values[i] = arrayHead(c.kind, len(rows))
 		for _, m := range rows {
 			values[i] = c.write(values[i], m)
 		}
 	}
-	return conn.PgConn().ExecPrepared(ctx, st.name, values, binaryFormat, binaryFormat).Read().Err
+	return values
 }
 
 // binaryFormat is that of all values.

@@ -37,6 +37,7 @@ type tx struct {
 	err    error // set: nothing can be done but to roll back
 	ended  bool
 
+	absent      map[state.EventID]struct{} // what the last Load did not find, where that stays so
 	moved       state.Counts // the differences of all rows saved
 	lastAttempt time.Time
 }
@@ -185,11 +186,14 @@ func (t *tx) lock(how string) string {
 	return ""
 }
 
-// Load implements state.Tx. Rows are locked in the order of their ids, so that two
-// deliveries that want the same cannot wait for each other.
+// Load implements state.Tx. Deliveries lock rows in the order of their ids, so that
+// two that want the same do not wait for each other.
 func (t *tx) Load(ctx context.Context, ids []state.EventID) (map[state.EventID]*state.Mapping, error) {
-	rows, err := t.read(ctx, "load mappings", "SELECT "+columnList+` FROM ghl_sync_mappings
-		WHERE sentra_event_id = ANY($1) ORDER BY sentra_event_id`+t.lock(""), storables(ids))
+	query := "SELECT " + columnList + " FROM ghl_sync_mappings WHERE sentra_event_id = ANY($1)"
+	if t.shared {
+		query += " ORDER BY sentra_event_id" + t.lock("")
+	}
+	rows, err := t.read(ctx, "load mappings", query, storables(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -197,30 +201,26 @@ func (t *tx) Load(ctx context.Context, ids []state.EventID) (map[state.EventID]*
 	for _, m := range rows {
 		known[m.ID] = m
 	}
+	t.remember(ids, known)
 	return known, nil
+}
+
+func (t *tx) remember(ids []state.EventID, known map[state.EventID]*state.Mapping) {
+	if t.shared {
+		return
+	}
+	t.absent = make(map[state.EventID]struct{}, len(ids)-len(known))
+	for _, id := range ids {
+		if known[id] == nil {
+			t.absent[id] = struct{}{}
+		}
+	}
 }
 
 // Page implements state.Tx.
 func (t *tx) Page(ctx context.Context, f state.Filter, after state.EventID, limit int) ([]*state.Mapping, error) {
 	query, args := listSQL(f, after, limit)
 	return t.read(ctx, "page mappings", query+t.lock(""), args...)
-}
-
-// Save implements state.Tx.
-func (t *tx) Save(ctx context.Context, rows ...*state.Mapping) error {
-	if err := t.usable(ctx); err != nil {
-		return err
-	}
-	if err := save(ctx, t.conn.Conn(), rows); err != nil {
-		return t.done(ctx, "save mappings", err)
-	}
-	for _, m := range rows {
-		class := m.Class()
-		t.moved.Move(m.Stored(), class)
-		m.SetStored(class)
-		t.attempted(m.LastAttempt)
-	}
-	return nil
 }
 
 func (t *tx) attempted(at time.Time) {
