@@ -17,8 +17,9 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// latestSchema is the number of the last migration.
-const latestSchema = 1
+// latestSchema is the number of the last migration. Those of package sqlite have
+// the same numbers.
+const latestSchema = 2
 
 // migrate brings the schema up to date. Of several daemons that start at once one
 // does it, and the others wait. Each migration is one transaction: a crash in

@@ -38,7 +38,7 @@ type tx struct {
 	ended  bool
 
 	absent      map[state.EventID]struct{} // what the last Load did not find, where that stays so
-	moved       state.Counts // the differences of all rows saved
+	moved       state.Counts               // the differences of all rows saved
 	lastAttempt time.Time
 }
 

@@ -111,14 +111,7 @@ create table sync_counts (
 
 insert into sync_counts (id) select generate_series(0, 15);
 
--- What an operator decided about delivery as a whole: one row while it is paused.
-create table delivery_pause (
-    id        integer     not null primary key check (id = 1),
-    paused_at timestamptz not null
-);
-
 -- +goose Down
-drop table delivery_pause;
 drop table sync_counts;
 drop table retired_appointments;
 drop table delivery_attempts;
