@@ -8,13 +8,13 @@ import (
 	"ghlsync/state"
 )
 
-// Setting is what the server has for a setting within a Tx.
+// Setting is what the server has for a setting within a Tx, in its smallest unit.
 func Setting(ctx context.Context, open state.Tx, name string) (value string, err error) {
 	t, ok := open.(*tx)
 	if !ok {
 		return "", fmt.Errorf("a %T is not ours", open)
 	}
-	err = t.conn.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value)
+	err = t.conn.QueryRow(ctx, "SELECT setting FROM pg_settings WHERE name = $1", name).Scan(&value)
 	return value, err
 }
 

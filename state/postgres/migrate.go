@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -28,16 +29,15 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) (err error) {
 	if current, err := schemaVersion(ctx, pool); err != nil || current >= latestSchema {
 		return errors.Join(err, checkSchema(current))
 	}
-	conn, err := pool.Acquire(ctx)
+	// The lock is a session's, beside the pool that the migrations use. It goes with it.
+	conn, err := pgx.ConnectConfig(ctx, pool.Config().ConnConfig)
 	if err != nil {
 		return err
 	}
-	defer conn.Release()
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1, $2)", lockSpace, lockMigration); err != nil {
 		return fmt.Errorf("wait for another daemon's migration: %w", err)
 	}
-	// The lock goes with the session, which is given up rather than unlocked.
-	defer func() { err = errors.Join(err, conn.Conn().Close(context.WithoutCancel(ctx))) }()
 	current, err := schemaVersion(ctx, pool) // that daemon may have been a newer one
 	if err != nil || current > latestSchema {
 		return errors.Join(err, checkSchema(current))
@@ -50,7 +50,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) (err error) {
 
 // createSchema asks first: a role without the right to create one may use one that
 // was made for it.
-func createSchema(ctx context.Context, conn *pgxpool.Conn) error {
+func createSchema(ctx context.Context, conn *pgx.Conn) error {
 	var there bool
 	if err := conn.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL", schema).Scan(&there); err != nil || there {
 		return err

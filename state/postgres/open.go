@@ -137,7 +137,10 @@ var session = map[string]string{
 	// A commit is durable when it returns.
 	"synchronous_commit": "on",
 	"statement_timeout":  "0",
-	"lock_timeout":       "0",
+	// Migrations and reads have no BEGIN of ours.
+	"default_transaction_read_only": "off",
+	"default_transaction_isolation": "read committed",
+	"lock_timeout":                  "0",
 	// What a daemon left open that hangs, or whose machine is gone, is ended, so that
 	// others go on. A Tx of capture may wait a while for more of a transaction.
 	"idle_in_transaction_session_timeout": "120s",
