@@ -38,9 +38,9 @@
 // # Leases
 //
 // A lease is fenced by the row: whoever records the end of a call has loaded, and so
-// locked, the row, and looks whether the call in it is that call ([state.Mapping],
-// Claim). Leases are reckoned by the server's clock, [Store.Now], which whoever
-// delivers is to be given as its clock.
+// locked, the row, and asks whether the call in it is that call
+// ([state.Mapping.Holds]). Leases are reckoned by the server's clock, [Store.Now],
+// which whoever delivers is to be given as its clock.
 //
 // # For operators
 //

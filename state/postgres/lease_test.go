@@ -54,27 +54,41 @@ func TestClaimersNeverGetTheSameRow(t *testing.T) {
 	}
 }
 
-// What one has locked, the other passes over and does not wait for.
-func TestDuePassesOverWhatIsLocked(t *testing.T) {
+// What one has locked, the other passes over and does not wait for: a row that is
+// being claimed, and a call whose end is being recorded while its lease runs out.
+func TestLockedRowsArePassedOver(t *testing.T) {
 	t.Parallel()
 	db := pgtest.DatabaseWithoutSchema(t)
 	s := openAt(t, db.URL, postgres.Options{})
-	fill(t, s, 2)
+	fill(t, s, 4)
+	var claimed []*state.Mapping
+	must(t, s.Delivery(), func(tx state.Tx) (err error) {
+		claimed, err = claim(t.Context(), tx, "slow", begin0, 2)
+		return err
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
 	first, second := begin(t, s.Delivery()), begin(t, s.Delivery())
-	defer second.Rollback() //nolint:errcheck // there is nothing to lose
-	mine, err := first.Due(t.Context(), begin0, 1)
+	if _, err := first.Load(ctx, []state.EventID{claimed[0].ID}); err != nil {
+		t.Fatal(err)
+	}
+	mine, err := first.Due(ctx, begin0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	theirs, err := second.Due(t.Context(), begin0, 2)
+	theirs, err := second.Due(ctx, begin0, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(mine) != 1 || len(theirs) != 1 || mine[0].ID == theirs[0].ID {
 		t.Errorf("one gets %d rows, the other %d", len(mine), len(theirs))
 	}
-	if err := first.Rollback(); err != nil {
-		t.Error(err)
+	leased, err := second.Leased(ctx, begin0.Add(time.Hour), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(leased) != 1 || leased[0].ID != claimed[1].ID {
+		t.Errorf("%d calls are taken for lost", len(leased))
 	}
 }
 

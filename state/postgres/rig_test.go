@@ -27,12 +27,18 @@ func openAt(t *testing.T, url string, o postgres.Options) *postgres.Store {
 	return s
 }
 
+// begin opens a Tx that is rolled back before its store is closed.
 func begin(t *testing.T, s state.Store) state.Tx {
 	t.Helper()
 	tx, err := s.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+	})
 	return tx
 }
 

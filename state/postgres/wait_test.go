@@ -20,7 +20,6 @@ const waiting = `select count(*) from pg_locks where locktype = 'advisory' and n
 func waits(t *testing.T, db *pgtest.DB, before, next state.Store) {
 	t.Helper()
 	first := begin(t, before)
-	defer first.Rollback() //nolint:errcheck // a second time it does nothing
 	impatient, cancel := context.WithCancel(t.Context())
 	began := make(chan error, 2)
 	start := func(ctx context.Context) {
@@ -88,7 +87,7 @@ func TestAppointmentIsGivenOnce(t *testing.T) {
 		holder state.EventID
 		err    error
 	}
-	second := make(chan answer)
+	second := make(chan answer, 1)
 	go func() {
 		var a answer
 		a.err = within(t.Context(), other.Delivery(), func(tx state.Tx) (err error) {
@@ -124,7 +123,7 @@ func TestUnknownStaysUnknown(t *testing.T) {
 		}
 		return tx.Save(ctx, m)
 	}
-	older := make(chan error)
+	older := make(chan error, 1)
 	must(t, s, func(tx state.Tx) error {
 		return merge(t.Context(), tx, 20, func() {
 			go func() {
@@ -146,7 +145,6 @@ func TestLeftOpen(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, pgtest.DatabaseWithoutSchema(t).URL, postgres.Options{})
 	tx := begin(t, s)
-	defer tx.Rollback() //nolint:errcheck // there is nothing to lose
 	value, err := postgres.Setting(t.Context(), tx, "idle_in_transaction_session_timeout")
 	if err != nil {
 		t.Fatal(err)
