@@ -51,7 +51,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{place: place}
-	if err := s.create(ctx, o.Template, configuration); err != nil {
+	if err := s.create(ctx, o, configuration); err != nil {
 		return nil, errors.Join(err, place.folder.remove())
 	}
 	if err := s.start(ctx); err != nil {
@@ -61,9 +61,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 // create makes the data directory, from the template where there is one, and adds the configuration.
-func (s *Server) create(ctx context.Context, t *Template, configuration string) error {
-	if t == nil {
-		if err := s.place.initdb(ctx); err != nil {
+func (s *Server) create(ctx context.Context, o Options, configuration string) error {
+	if t := o.Template; t == nil {
+		if err := s.place.initdb(ctx, o.WALSegments); err != nil {
 			return err
 		}
 	} else {

@@ -107,7 +107,7 @@ func content(name string, field func(*state.Mapping) *[]byte) column {
 		kind: textKind,
 		write: func(buf []byte, m *state.Mapping) []byte {
 			if b := *field(m); b != nil {
-				return appendText(buf, string(b))
+				return appendText(buf, b)
 			}
 			return appendNull(buf)
 		},

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -185,10 +186,15 @@ func upsert(ctx context.Context, conn *pgx.Conn, rows []*state.Mapping) (err err
 	if _, err := conn.Prepare(ctx, st.name, st.sql); err != nil {
 		return err
 	}
+	values, ok := spare.Get().(*[][]byte)
+	if !ok {
+		values = new(make([][]byte, len(columns)))
+	}
+	defer spare.Put(values)
 	p := conn.PgConn().StartPipeline(ctx)
 	defer func() { err = errors.Join(err, p.Close()) }()
 	for part := range slices.Chunk(rows, saveRows) {
-		p.SendQueryPrepared(st.name, st.arrays(part), binaryFormat, binaryFormat)
+		p.SendQueryPrepared(st.name, st.arrays(*values, part), binaryFormat, binaryFormat) // which copies them
 		if err := p.Flush(); err != nil {
 			return err
 		}
@@ -196,15 +202,17 @@ func upsert(ctx context.Context, conn *pgx.Conn, rows []*state.Mapping) (err err
 	return p.Sync()
 }
 
-func (st statement) arrays(rows []*state.Mapping) [][]byte {
-	values := make([][]byte, len(st.named))
+// spare holds room for arrays, one for each column, to be filled again.
+var spare sync.Pool
+
+func (st statement) arrays(values [][]byte, rows []*state.Mapping) [][]byte {
 	for i, c := range st.named {
-		values[i] = arrayHead(c.kind, len(rows))
+		values[i] = appendArrayHead(values[i][:0], c.kind, len(rows))
 		for _, m := range rows {
 			values[i] = c.write(values[i], m)
 		}
 	}
-	return values
+	return values[:len(st.named)]
 }
 
 // binaryFormat is that of all values.

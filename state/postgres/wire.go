@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -29,10 +30,15 @@ var (
 
 func appendNull(buf []byte) []byte { return binary.BigEndian.AppendUint32(buf, 0xFFFFFFFF) }
 
-func appendText(buf []byte, s string) []byte {
-	s = storable(s)
-	buf = binary.BigEndian.AppendUint32(buf, uint32(len(s)))
-	return append(buf, s...)
+// appendText leaves room for the length, which what is stored decides.
+func appendText[T ~string | ~[]byte](buf []byte, s T) []byte {
+	buf = append(appendNull(buf), s...)
+	from := len(buf) - len(s)
+	if text := buf[from:]; bytes.IndexByte(text, 0) >= 0 || !utf8.Valid(text) {
+		buf = append(buf[:from], storable(string(s))...)
+	}
+	binary.BigEndian.PutUint32(buf[from-4:], uint32(len(buf)-from))
+	return buf
 }
 
 func appendInt8(buf []byte, n int64) []byte {
@@ -98,9 +104,8 @@ func readStamp(raw []byte) (time.Time, error) {
 	return time.UnixMicro(us + century).UTC(), err
 }
 
-// arrayHead begins an array of one dimension that may hold NULLs.
-func arrayHead(k kind, length int) []byte {
-	buf := make([]byte, 0, 20+16*length)
+// appendArrayHead begins an array of one dimension that may hold NULLs.
+func appendArrayHead(buf []byte, k kind, length int) []byte {
 	for _, n := range [...]uint32{1, 1, k.oid, uint32(length), 1} {
 		buf = binary.BigEndian.AppendUint32(buf, n)
 	}
