@@ -65,6 +65,15 @@ func (m *Mapping) Begin(now time.Time, c Caller) error {
 	return nil
 }
 
+// Holds reports whether the call that Begin recorded under this delivery id, for
+// this owner and until that time, is in flight still. Whoever made it asks before
+// Finish, in the Tx that loaded the row: where somebody has abandoned the call
+// meanwhile, its end marks nothing, even if the same call has been made again.
+func (m *Mapping) Holds(owner, deliveryID string, until time.Time) bool {
+	return m.Call != nil && m.Call.State == InFlight && m.Call.DeliveryID == deliveryID &&
+		m.LeaseOwner == owner && m.LeaseUntil.UnixMicro() == until.UnixMicro() // stores keep microseconds
+}
+
 // repeats reports whether the call on record is the one to make.
 func (m *Mapping) repeats(now time.Time) bool {
 	switch {

@@ -160,8 +160,7 @@ func (b *books) disbelieve(ctx context.Context, tx state.Tx, rows map[state.Even
 
 // isInFlight reports whether e is the end of the call that the row has in flight.
 func (b *books) isInFlight(m *state.Mapping, e ended) bool {
-	return m != nil && m.Call != nil && m.Call.State == state.InFlight &&
-		m.Call.DeliveryID == e.request.DeliveryID && m.LeaseOwner == b.o.Owner
+	return m != nil && m.Holds(b.o.Owner, e.request.DeliveryID, e.leaseUntil)
 }
 
 func known(id, otherwise string) string {

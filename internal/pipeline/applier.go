@@ -18,6 +18,9 @@ import (
 const (
 	idleBytes    = 16 << 20
 	idleInterval = 10 * time.Second
+	// ownBytes bounds what such a commit itself adds to the WAL, and what the server
+	// does after it, where the state is on the captured server.
+	ownBytes = 64 << 10
 )
 
 // Lookups is what the stream leaves out and the source can tell.
@@ -115,7 +118,17 @@ func (a *Applier) dueIdle(b cdc.Boundary) bool {
 	if b.End <= a.cp.LSN {
 		return false
 	}
-	return b.Now || b.End-a.cp.LSN >= idleBytes || a.now().Sub(a.cp.UpdatedAt) >= idleInterval
+	ahead := b.End - a.cp.LSN
+	return b.Now || ahead >= idleBytes || ahead > a.own() && a.now().Sub(a.cp.UpdatedAt) >= idleInterval
+}
+
+// own is how much of the WAL may be nothing but our last commit. Were that written
+// down, it would make the next: an idle daemon would be awake for ever.
+func (a *Applier) own() pglogrepl.LSN {
+	if s, ok := a.store.(interface{ SystemID() string }); ok && s.SystemID() == a.cp.SystemID {
+		return ownBytes
+	}
+	return 0
 }
 
 // commit makes the open transaction durable together with the boundary.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -26,7 +27,7 @@ func NewTemplate(ctx context.Context, b Binaries, dir string) (*Template, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := place.initdb(ctx); err != nil {
+	if err := place.initdb(ctx, 0); err != nil {
 		return nil, errors.Join(err, place.folder.remove())
 	}
 	return &Template{binaries: place.binaries, folder: place.folder}, nil
@@ -81,11 +82,11 @@ func newPlace(ctx context.Context, b Binaries, dir string) (place, error) {
 	return place{binaries: b, account: a, folder: f}, nil
 }
 
-// initdb makes a data directory with the superuser postgres, trusted from loopback. WAL segments have the least size,
-// which keeps copies small and makes bounds on WAL exact.
-func (p place) initdb(ctx context.Context) error {
+// initdb makes a data directory with the superuser postgres, trusted from loopback. WAL segments have the least size
+// unless another is asked for, which keeps copies small and makes bounds on WAL exact.
+func (p place) initdb(ctx context.Context, walSegments int) error {
 	cmd := p.account.command(p.binaries.path("initdb"), "--pgdata="+p.data(), "--username=postgres", "--auth=trust",
-		"--encoding=UTF8", "--locale=C", "--wal-segsize=1", "--no-sync", "--no-instructions")
+		"--encoding=UTF8", "--locale=C", "--wal-segsize="+strconv.Itoa(max(walSegments, 1)), "--no-sync", "--no-instructions")
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
 	initdb, err := p.folder.launch(cmd)

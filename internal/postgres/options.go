@@ -23,6 +23,8 @@ type Options struct {
 	Standby bool
 	// WALLevel is wal_level; empty: logical.
 	WALLevel string
+	// WALSegments is the size of WAL segments in MB, a power of two; 0: 1, the least. It takes an initdb, so no Template.
+	WALSegments int
 	// Settings are added to postgresql.conf, over the defaults and WALLevel. The port and the addresses are not
 	// settings: they are the server's own.
 	Settings map[string]string

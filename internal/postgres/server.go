@@ -51,7 +51,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{place: place}
-	if err := s.create(ctx, o.Template, o.Standby, configuration); err != nil {
+	if err := s.create(ctx, o, configuration); err != nil {
 		return nil, errors.Join(err, place.folder.remove())
 	}
 	if err := s.start(ctx); err != nil {
@@ -61,14 +61,14 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 // create makes the data directory, from the template where there is one, and adds the configuration.
-func (s *Server) create(ctx context.Context, t *Template, standby bool, configuration string) error {
-	if t == nil {
-		if err := s.place.initdb(ctx); err != nil {
+func (s *Server) create(ctx context.Context, o Options, configuration string) error {
+	if t := o.Template; t == nil {
+		if err := s.place.initdb(ctx, o.WALSegments); err != nil {
 			return err
 		}
 	} else {
 		err := copyTree(filepath.Join(t.folder.path, "data"), s.place.data())
-		if err == nil && standby {
+		if err == nil && o.Standby {
 			err = os.WriteFile(filepath.Join(s.place.data(), "standby.signal"), nil, 0o600)
 		}
 		if err == nil {

@@ -169,6 +169,29 @@ func testLoad(r *rig) {
 	}
 }
 
+// testSavedAgain loads once and saves several times, known rows and unknown ones
+// together, and one of them twice in one go: what was saved last counts.
+func testSavedAgain(r *rig) {
+	r.save(synced("known"))
+	known, unknown := pending("known", start), pending("unknown", start)
+	r.change(func(ctx context.Context, tx state.Tx) error {
+		rows, err := tx.Load(ctx, []state.EventID{"unknown", "known"})
+		if err != nil {
+			return err
+		}
+		known.SetStored(rows["known"].Stored())
+		for n := range 3 {
+			known.Revision, unknown.Revision = int64(n), int64(10+n)
+			if err := tx.Save(ctx, unknown, known, unknown); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	r.same("rows", []*state.Mapping{known, unknown}, r.list(state.Filter{}, "", 10))
+	r.same("counts", state.Counts{Total: 2, Pending: 2}, r.counts())
+}
+
 func testGetUnknown(r *rig) {
 	r.save(synced("known"))
 	for _, id := range []state.EventID{"unknown", "", "KNOWN", "known "} {

@@ -27,6 +27,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Open) {
 		"each field comes back alone":           testEachField,
 		"every field comes back":                testEveryField,
 		"load":                                  testLoad,
+		"rows are saved again":                  testSavedAgain,
 		"get of an unknown event":               testGetUnknown,
 		"nothing is visible before its commit":  testVisibility,
 		"a rollback leaves nothing":             testRollback,
