@@ -38,12 +38,12 @@ func acceptSource(ctx context.Context, std streams, yes bool) (err error) {
 		return err
 	}
 	same := prev.SystemID == survey.SystemID && prev.Database == survey.Database
-	if same && (survey.Facts.Timeline >= prev.Timeline || prev.LSN == 0) {
+	if same && (survey.Timeline >= prev.Timeline || prev.LSN == 0) {
 		say(std.out, "The state belongs to this source already: database %s of system %s.\n", printable(prev.Database), prev.SystemID)
 		return nil
 	}
 	say(std.out, "the state is of     database %s of system %s, timeline %d\nand would go on as  database %s of system %s, timeline %d\n\n",
-		printable(prev.Database), prev.SystemID, prev.Timeline, printable(survey.Database), survey.SystemID, survey.Facts.Timeline)
+		printable(prev.Database), prev.SystemID, prev.Timeline, printable(survey.Database), survey.SystemID, survey.Timeline)
 	if survey.TableOID == 0 {
 		return survey.Findings[0] // not Sentra's database
 	}
