@@ -105,9 +105,6 @@ func New(o Options) (*Client, error) {
 }
 
 func (o *Options) fill() {
-	if o.Zone == nil {
-		o.Zone = time.UTC
-	}
 	if o.Timeout == 0 {
 		o.Timeout = ghl.DefaultTimeout
 	}
