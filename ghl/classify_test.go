@@ -152,7 +152,7 @@ func TestExplainKnowsEveryCode(t *testing.T) {
 		CodeConnectionRefused, CodeConnectionFailed, CodeConnectionLost, CodeConnectTimeout, CodeNoRoute, CodeDNS, CodeTLS,
 		CodeTimeout, CodeInterrupted, CodeMalformed, CodeUnauthorized, CodeForbidden, CodeHookNotFound, CodeHookGone,
 		CodeRedirect, CodeWorkflowInactive, CodeInvalidRequest, CodeGHLError, CodeAppointmentNotFound, CodeNotFound, CodeOutcomeUnknown,
-		CodeAPIUnauthorized, CodeAPIForbidden, CodeAPINotFound, CodeAppointmentIDUnknown, CodeCalendarInactive, CodeCalendarNotFound,
+		CodeAPIUnauthorized, CodeAPIForbidden, CodeAPINotFound, CodeAPIScopeMissing, CodeAppointmentIDUnknown, CodeCalendarInactive, CodeCalendarNotFound,
 		CodeContactNotFound, CodeInvalidTime, CodeNoCalendar, CodeRateWait, CodeSlotTaken, CodeUserNotInCalendar,
 	} {
 		if explanations[code] == "" || Explain(code) != explanations[code] {

@@ -39,6 +39,7 @@ const (
 	CodeAPIUnauthorized      = "API_UNAUTHORIZED"
 	CodeAPIForbidden         = "API_FORBIDDEN"
 	CodeAPINotFound          = "API_NOT_FOUND"
+	CodeAPIScopeMissing      = "API_SCOPE_MISSING"
 	CodeAppointmentIDUnknown = "APPOINTMENT_ID_UNKNOWN"
 	CodeCalendarInactive     = "CALENDAR_INACTIVE"
 	CodeCalendarNotFound     = "CALENDAR_NOT_FOUND"
@@ -78,8 +79,9 @@ var explanations = map[string]string{
 	CodeOutcomeUnknown:      "Whether GHL acted could not be found out. Look for the appointment in GHL, then retry the event.",
 
 	CodeAPIUnauthorized:      "GHL's API answered 401: it does not know the token. Delivery pauses; set GHL_API_TOKEN to a valid Private Integration Token of the location.",
-	CodeAPIForbidden:         "GHL's API answered 403: the token lacks a scope or belongs to another location. Delivery pauses; check its scopes, GHL_API_TOKEN and GHL_LOCATION_ID.",
+	CodeAPIForbidden:         "GHL's API answered 403: mostly, the token belongs to another location. Delivery pauses; check GHL_API_TOKEN and GHL_LOCATION_ID.",
 	CodeAPINotFound:          "What answered knows no such call, so it is not GHL's API. Delivery pauses; check GHL_API_URL and a proxy in between.",
+	CodeAPIScopeMissing:      "GHL's API answered 401: the token lacks a scope. Delivery pauses; 'ghlsync doctor' names the scopes that reading needs, and --send-test tries the one for writing appointments.",
 	CodeAppointmentIDUnknown: "GHL is taken to have the appointment, but its id is not known and no appointment around the event's time names the event. Run 'ghlsync reconcile --adopt-by-time', then retry the event.",
 	CodeCalendarInactive:     "The calendar is switched off in GHL. Activate it, then retry the event.",
 	CodeCalendarNotFound:     "GHL has no such calendar in the location. Check GHL_ONBOARDING_CALENDAR_ID, GHL_HANDOVER_CALENDAR_ID and GHL_LOCATION_ID, then retry the event.",

@@ -13,12 +13,14 @@ import (
 )
 
 const doctorHelp = `Check everything that a daemon needs: the settings, Sentra's database and what the
-role may do there, publication and slot, the state file, and the way to GHL. Each
-finding comes with what mends it, SQL and settings exact.
+role may do there, publication and slot, the state file, and the way to GHL; with
+GHL_MODE=api also token, scopes, location and calendars. Each finding comes with what
+mends it, SQL and settings exact.
 
 It makes and changes nothing, works beside a running daemon, and answers within
-half a minute whoever does not. Nothing is sent to GHL, unless --send-test asks for
-one call: the deletion of an event that does not exist (` + "`ghlsync-doctor-test`" + `).
+half a minute whoever does not. Nothing is sent to GHL's webhook, and its API is only
+read, by four requests. --send-test asks for one call more: the deletion of an event,
+or with GHL_MODE=api an appointment, that does not exist (` + "`ghlsync-doctor-test`" + `).
 
 SQL is for the superuser, or the owner of what it changes.
 

@@ -22,7 +22,9 @@ It begins as a first start does, with a snapshot: SENTRA_BACKFILL says what beco
 of the events that exist. The publication must be there ('ghlsync setup').
 
 Each line is the time, the call and the event. With --json each line is one JSON
-document. The body, which holds the client's data, comes only with --payload.`
+document. The body, which holds the client's data, comes only with --payload; with
+GHL_MODE=api it is what the requests are made of: the event, its calendar, and when
+it is there.`
 
 func newShadow(std streams) *cobra.Command {
 	var payload, asJSON bool

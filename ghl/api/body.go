@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -39,17 +40,22 @@ type eventData struct {
 // time that can be used the field is missing, and Send refuses the call. The same
 // arguments and settings give the same bytes.
 func (c *Client) Encode(op ghl.Operation, eventID, appointmentID string, data []byte) []byte {
+	return c.o.Encode(op, eventID, appointmentID, data)
+}
+
+// Encode is the Client's, which needs of the options Calendars and Zone alone.
+func (o Options) Encode(op ghl.Operation, eventID, appointmentID string, data []byte) []byte {
 	body := ghl.Envelope(op, eventID, appointmentID, data)
 	var event eventData
 	if op == ghl.Deleted || len(data) == 0 || json.Unmarshal(data, &event) != nil {
 		return body
 	}
-	at, err := c.span(event)
+	at, err := o.span(event)
 	if err != nil {
 		return body
 	}
 	extra, err := json.Marshal(section{
-		CalendarID: c.o.Calendars[string(event.Type)],
+		CalendarID: o.Calendars[string(event.Type)],
 		StartTime:  at.start.Format(timeFormat), EndTime: at.end.Format(timeFormat),
 	})
 	if err != nil {
@@ -59,8 +65,8 @@ func (c *Client) Encode(op ghl.Operation, eventID, appointmentID string, data []
 	return append(append(body, extra...), '}')
 }
 
-func (c *Client) span(e eventData) (span, error) {
-	return spanOf(string(e.StartDate), string(e.StartTime), string(e.EndDate), string(e.EndTime), c.o.Zone)
+func (o Options) span(e eventData) (span, error) {
+	return spanOf(string(e.StartDate), string(e.StartTime), string(e.EndDate), string(e.EndTime), cmp.Or(o.Zone, time.UTC))
 }
 
 // wanted is an event as its appointment is to be.
@@ -100,7 +106,7 @@ func (c *Client) read(body []byte) wanted {
 		w.calendarID = c.o.Calendars[string(event.Type)]
 	}
 	if w.at, w.marked = fields.API.span(); !w.marked {
-		w.at, _ = c.span(event) // without a usable time it stays zero
+		w.at, _ = c.o.span(event) // without a usable time it stays zero
 	}
 	return w
 }

@@ -50,6 +50,9 @@ func (k kind) refused(res *ghl.Result, a ghl.Answer) {
 	switch a.Status {
 	case http.StatusUnauthorized:
 		res.Outcome, res.Code = ghl.Paused, ghl.CodeAPIUnauthorized
+		if message, _ := messageOf(a); strings.Contains(message, "not authorized for this scope") { // as integrators report
+			res.Code = ghl.CodeAPIScopeMissing
+		}
 	case http.StatusForbidden:
 		res.Outcome, res.Code = ghl.Paused, ghl.CodeAPIForbidden
 	case http.StatusRequestTimeout:

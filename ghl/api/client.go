@@ -44,6 +44,9 @@ type Options struct {
 	// Observe, if set, is told what each answer says of GHL's limits. It must be
 	// quick, and is called by all that call the Client.
 	Observe func(ghl.Quota)
+	// Clock, if set, is told GHL's time, from the header Date of each answer. As
+	// Observe.
+	Clock func(time.Time)
 }
 
 // Client makes the calls. It is safe for concurrent use.
@@ -102,9 +105,6 @@ func New(o Options) (*Client, error) {
 }
 
 func (o *Options) fill() {
-	if o.Zone == nil {
-		o.Zone = time.UTC
-	}
 	if o.Timeout == 0 {
 		o.Timeout = ghl.DefaultTimeout
 	}

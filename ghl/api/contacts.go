@@ -54,6 +54,9 @@ func (c *contacts) get(p Person) (id string, ok bool) {
 func (c *contacts) put(p Person, id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if r := c.known[key(p)]; id == "" && r.id != "" && c.now().Before(r.until) {
+		return // somebody has made it since this search, which may lag behind
+	}
 	if len(c.known) >= maxContacts {
 		c.shrink()
 	}

@@ -115,6 +115,23 @@ func TestOneContactForTwoEvents(t *testing.T) {
 	}
 }
 
+// A search that began before somebody made the contact does not have it made again.
+func TestALateSearchForgetsNobody(t *testing.T) {
+	t.Parallel()
+	now := noon
+	c, p := newContacts(func() time.Time { return now }), Person{Email: "a@b.example"}
+	c.put(p, "x")
+	c.put(p, "")
+	if id, ok := c.get(p); id != "x" || !ok {
+		t.Errorf("%q, %t", id, ok)
+	}
+	now = now.Add(contactTTL)
+	c.put(p, "")
+	if id, ok := c.get(p); id != "" || !ok {
+		t.Errorf("%q, %t", id, ok)
+	}
+}
+
 func TestContactsAreBounded(t *testing.T) {
 	t.Parallel()
 	c := newContacts(func() time.Time { return noon })

@@ -10,6 +10,9 @@ import (
 )
 
 func (c *Client) observe(h http.Header) {
+	if at, err := http.ParseTime(h.Get("Date")); err == nil && c.o.Clock != nil {
+		c.o.Clock(at)
+	}
 	if q := quotaOf(h); c.o.Observe != nil && (q.Remaining >= 0 || q.DailyRemaining >= 0) {
 		c.o.Observe(q)
 	}

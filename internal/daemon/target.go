@@ -41,6 +41,14 @@ func newTarget(cfg config.Config, pace func(context.Context) error, observe func
 	return c, nil
 }
 
+// Encoder builds the bodies of calls in GHL_MODE, where none is made.
+func Encoder(cfg config.Config) func(op ghl.Operation, eventID, appointmentID string, eventData []byte) []byte {
+	if cfg.GHL.Mode == config.API {
+		return APIOptions(cfg).Encode
+	}
+	return ghl.Envelope
+}
+
 // APIOptions is what package api needs of the configuration.
 func APIOptions(cfg config.Config) api.Options {
 	g := cfg.GHL

@@ -11,8 +11,8 @@
 // What the package promises:
 //
 //  1. It makes and changes nothing, in the source, in the state or in GHL, and works
-//     beside a running daemon. Only with [Options.SendTest] is one harmless call
-//     made.
+//     beside a running daemon. The webhook is not called, GHL's API only read. Only
+//     with [Options.SendTest] is one harmless call made that could change something.
 //  2. It ends within [Limit], whoever does not answer, and has a result for every
 //     check then.
 //  3. What is wrong with the source is judged by package cdc, which also has the

@@ -54,7 +54,8 @@ type Report struct {
 // Options say what is examined. Only Environment is required.
 type Options struct {
 	Environment *config.Environment
-	// SendTest makes one marked, harmless call to GHL.
+	// SendTest makes one marked, harmless call to GHL: a deletion of what does not
+	// exist.
 	SendTest bool
 	// LongTransaction is how long a transaction may be open before it is told of;
 	// 0: 10 s.
@@ -83,10 +84,9 @@ func Run(ctx context.Context, o Options) Report {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	target := &target{options: o}
 	var wg sync.WaitGroup
 	var ofTarget []Result
-	wg.Go(func() { ofTarget = examine(ctx, target.checks()) })
+	wg.Go(func() { ofTarget = examine(ctx, targetChecks(ctx, o)) })
 	results := []Result{settings(ctx, o.Environment)}
 	results = append(results, examineSource(ctx, o)...)
 	wg.Wait()

@@ -77,7 +77,7 @@ func TestStandbyNames(t *testing.T) {
 
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
-	target := &target{url: &url.URL{Scheme: "https", Host: "hooks.example", Path: "/hunter2"}}
+	target := &target{variable: webhookURL, url: &url.URL{Scheme: "https", Host: "hooks.example", Path: "/hunter2"}}
 	got := target.unreachable(&net.DNSError{Err: "no such host", Name: "hooks.example", IsNotFound: true})
 	want := Result{
 		Status: Fail, Detail: "hooks.example: lookup hooks.example: no such host",
@@ -97,7 +97,7 @@ func TestProxy(t *testing.T) {
 	}
 	proxy := &url.URL{Scheme: "http", User: url.UserPassword("u", "hunter2"), Host: listener.Addr().String()}
 	target := &target{url: &url.URL{Scheme: "https", Host: "hooks.example"}, options: Options{Now: time.Now}}
-	target.cfg.WebhookEnabled = true
+	target.cfg.GHL.WebhookEnabled = true
 	if got := target.throughProxy(t.Context(), proxy, nil); got.Status != OK || strings.Contains(got.Detail, "hunter2") {
 		t.Errorf("%+v", got)
 	}

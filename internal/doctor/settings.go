@@ -9,17 +9,18 @@ import (
 	"ghlsync/internal/config"
 )
 
-// The two addresses have checks of their own, which tell what is wrong with them.
+// The addresses have checks of their own, which tell what is wrong with them.
 const (
 	databaseURL = "SENTRA_DATABASE_URL"
 	webhookURL  = "GHL_WEBHOOK_URL"
+	apiURL      = "GHL_API_URL"
 )
 
 // settings tells whether the daemon would take its settings.
 func settings(ctx context.Context, env *config.Environment) Result {
 	_, warnings, err := config.Load(ctx, env, config.All()...)
 	const name = "settings"
-	if others := problemsOf(err, databaseURL, webhookURL); len(others) > 0 {
+	if others := problemsOf(err, databaseURL, webhookURL, apiURL); len(others) > 0 {
 		r := settingsResult(others)
 		r.Name = name
 		return r

@@ -24,13 +24,23 @@ const (
 	renewal      = 14 * 24 * time.Hour
 )
 
-// target is GHL's webhook under examination.
+// target is GHL under examination, as far as the way to it and the webhook go.
 type target struct {
-	options Options
+	options  Options
+	variable string // that has the address
 
 	url      *url.URL
-	cfg      config.GHL
+	cfg      config.Config
 	notAfter time.Time // of the certificate; zero without one
+}
+
+// targetChecks are those of the mode. What is wrong with the setting is for the
+// check of the settings to tell.
+func targetChecks(ctx context.Context, o Options) []check {
+	if cfg, _, _ := config.Load(ctx, o.Environment); cfg.GHL.Mode == config.API {
+		return (&calendarAPI{target: &target{options: o, variable: apiURL}}).checks()
+	}
+	return (&target{options: o, variable: webhookURL}).checks()
 }
 
 func (t *target) checks() []check {
@@ -46,16 +56,20 @@ func (t *target) checks() []check {
 
 // reach resolves, connects and shakes hands. Nothing is sent.
 func (t *target) reach(ctx context.Context) Result {
-	cfg, wrong := needing(ctx, t.options.Environment, webhookURL, config.NeedGHL)
+	cfg, wrong := needing(ctx, t.options.Environment, t.variable, config.NeedGHL)
 	if wrong != nil {
 		return *wrong
 	}
-	u, err := ghl.ParseWebhookURL(cfg.GHL.WebhookURL.Reveal())
+	address, parse := cfg.GHL.WebhookURL.Reveal(), ghl.ParseWebhookURL
+	if t.variable == apiURL {
+		address, parse = cfg.GHL.APIURL, ghl.ParseAPIURL
+	}
+	u, err := parse(address)
 	if err != nil {
 		return failure(err)
 	}
-	t.url, t.cfg = u, cfg.GHL
-	if !t.cfg.WebhookEnabled {
+	t.url, t.cfg = u, cfg
+	if !cfg.GHL.WebhookEnabled {
 		return Result{
 			Status: Warn, Detail: "GHL_WEBHOOK_ENABLED is false: changes are kept, and nothing is sent",
 			Mend: "set GHL_WEBHOOK_ENABLED=true",
@@ -84,6 +98,9 @@ func (t *target) throughProxy(ctx context.Context, proxy *url.URL, err error) Re
 		return Result{Status: Fail, Detail: "the proxy " + proxy.Host + " cannot be reached: " + reason(err), Mend: "check HTTPS_PROXY and NO_PROXY"}
 	}
 	_ = conn.Close() // nothing was said
+	if t.variable == apiURL {
+		return good("the proxy %s answers; what is beyond it, the next checks tell", proxy.Host)
+	}
 	return good("the proxy %s answers; what is beyond it, --send-test tells", proxy.Host)
 }
 
@@ -120,18 +137,18 @@ func (t *target) unreachable(err error) Result {
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &dns):
-		r.Mend = "check the host name in " + webhookURL + ", and this machine's name servers"
+		r.Mend = "check the host name in " + t.variable + ", and this machine's name servers"
 	case errors.As(err, &certificate):
-		r.Mend = "check that " + webhookURL + " names the right host, this machine's clock, and its list of authorities (ca-certificates)"
+		r.Mend = "check that " + t.variable + " names the right host, this machine's clock, and its list of authorities (ca-certificates)"
 	default:
-		r.Mend = "check " + webhookURL + ", and that this machine may connect to it"
+		r.Mend = "check " + t.variable + ", and that this machine may connect to it"
 	}
 	return r
 }
 
 func (t *target) certificate(context.Context) Result {
 	switch left := t.notAfter.Sub(t.options.Now()); {
-	case !t.cfg.WebhookEnabled:
+	case !t.cfg.GHL.WebhookEnabled:
 		return skip("nothing is sent")
 	case t.url.Scheme != "https":
 		return skip("there is none: plain HTTP, which stays on this machine")
@@ -157,7 +174,7 @@ func (t *target) send(ctx context.Context) Result {
 		return failure(fmt.Errorf("name the call: %w", err))
 	}
 	w, err := ghl.NewWebhook(ghl.WebhookOptions{
-		URL: t.url.String(), Timeout: min(t.cfg.Timeout, checkLimit), Concurrency: 1, Version: version.Read().String(),
+		URL: t.url.String(), Timeout: min(t.cfg.GHL.Timeout, checkLimit), Concurrency: 1, Version: version.Read().String(),
 	})
 	if err != nil {
 		return failure(err)
@@ -167,10 +184,24 @@ func (t *target) send(ctx context.Context) Result {
 		Operation: ghl.Deleted, EventID: testEvent, DeliveryID: "doctor-" + hex.EncodeToString(random),
 		Body: ghl.Envelope(ghl.Deleted, testEvent, "", nil),
 	})
-	return judgeAnswer(result)
+	return judgeAnswer("event", result)
 }
 
-func judgeAnswer(result ghl.Result) Result {
+// judgeAnswer is about the deletion of an event or an appointment named testEvent.
+func judgeAnswer(deleted string, result ghl.Result) Result {
+	answer := answerOf(result)
+	switch result.Outcome {
+	case ghl.Delivered, ghl.NotFound:
+		return good("the deletion of %s %s was taken: %s", deleted, testEvent, answer)
+	case ghl.Paused:
+		return Result{Status: Fail, Detail: answer, Mend: ghl.Explain(result.Code)}
+	default:
+		return Result{Status: Warn, Detail: answer, Mend: ghl.Explain(result.Code)}
+	}
+}
+
+// answerOf shows how a call ended.
+func answerOf(result ghl.Result) string {
 	answer := result.Outcome.String()
 	if result.Code != "" {
 		answer += " " + result.Code
@@ -178,12 +209,5 @@ func judgeAnswer(result ghl.Result) Result {
 	if result.HTTPStatus != 0 {
 		answer += fmt.Sprintf(" (HTTP %d)", result.HTTPStatus)
 	}
-	switch result.Outcome {
-	case ghl.Delivered, ghl.NotFound:
-		return good("the deletion of event %s was taken: %s", testEvent, answer)
-	case ghl.Paused:
-		return Result{Status: Fail, Detail: answer, Mend: ghl.Explain(result.Code)}
-	default:
-		return Result{Status: Warn, Detail: answer, Mend: ghl.Explain(result.Code)}
-	}
+	return answer
 }

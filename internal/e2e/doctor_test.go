@@ -75,3 +75,32 @@ func TestDoctor(t *testing.T) {
 	}
 	p.stop()
 }
+
+// With GHL_MODE=api the doctor reads beside a daemon and changes nothing, and a
+// run does as it says.
+func TestDoctorByAPI(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "GHL_RETRY_BASE=10ms", "GHL_RETRY_CAP=50ms")
+	r.byAPI()
+	r.doctor(0)
+	token := r.env["GHL_API_TOKEN"]
+	r.set("GHL_API_TOKEN=pit-hunter2")
+	out, errs, code := r.run("doctor")
+	if code != 1 || !strings.Contains(out, "✗ token ") || !strings.Contains(out, "- calendars ") || strings.Contains(out+errs, "hunter2") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	r.set("GHL_API_TOKEN=" + token)
+	p := r.start()
+	r.insert("event-1", "onboarding", "Kick-off")
+	r.caughtUp()
+	before := r.ghl.Stats().Acted
+	r.doctor(0)
+	if out, _, code := r.run("doctor", "--send-test"); code != 0 || !strings.Contains(out, "✓ send_test ") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if s := r.ghl.Stats(); s.Acted != before || s.Violations != 0 {
+		t.Errorf("%d acted before, %+v", before, s)
+	}
+	r.same()
+	p.stop()
+}

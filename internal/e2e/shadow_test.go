@@ -63,3 +63,36 @@ func TestShadow(t *testing.T) {
 		}
 	}
 }
+
+// With GHL_MODE=api it shows what requests would be made of, and makes none, not
+// even with the token that it does not need.
+func TestShadowByAPI(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "SENTRA_TIMEZONE=America/New_York")
+	r.byAPI()
+	delete(r.env, "GHL_API_TOKEN")
+	r.db.Exec(t, "CREATE PUBLICATION ghlsync FOR TABLE calendar_events WITH (publish_via_partition_root = true)")
+	cmd := r.command("shadow", "--payload")
+	out, errs := &output{}, &output{}
+	cmd.Stdout, cmd.Stderr = out, errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	r.until("the snapshot is complete", func() bool { return strings.Contains(errs.String(), "snapshot is complete") })
+	r.insert("new", "handover", "Handover")
+	r.until("it tells of the event", func() bool { return strings.Contains(out.String(), `"api":{`) })
+	if told := out.String(); !strings.Contains(told, `"calendar_id":"calHandover"`) || !strings.Contains(told, `-05:00"`) && !strings.Contains(told, `-04:00"`) {
+		t.Errorf("told:\n%s", told)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("it ends with %v:\n%s", err, errs.String())
+	}
+	if n := r.ghl.Stats().Requests; n != 0 {
+		t.Errorf("GHL was called %d times", n)
+	}
+}

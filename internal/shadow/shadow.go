@@ -45,7 +45,8 @@ type Call struct {
 	At        time.Time `json:"at"`
 	Operation string    `json:"operation"` // the guide's event_type: calendar_event_created, …
 	EventID   string    `json:"sentra_event_id"`
-	// Body is the exact one; only on request, since it holds client data.
+	// Body is the exact one, with GHL_MODE=api that from which the requests are
+	// made; only on request, since it holds client data.
 	Body json.RawMessage `json:"body,omitempty"`
 }
 
@@ -63,7 +64,7 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger, tell func(Cal
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	deliverer, err := deliver.New(deliver.Options{
-		Store: store, Sender: teller(tell), Concurrency: 1, Rate: rate.Inf, // the books would tell what is not true: that something was sent
+		Store: store, Sender: teller(tell), Encode: daemon.Encoder(cfg), Concurrency: 1, Rate: rate.Inf, // the books would tell what is not true: that something was sent
 	})
 	if err != nil {
 		return fmt.Errorf("set up delivery: %w", err)
