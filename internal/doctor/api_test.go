@@ -80,10 +80,7 @@ func calendarWith(id string, change func(*sandbox.Calendar)) func(*testing.T, *r
 	return func(_ *testing.T, r *rig) { r.calendar(id, change) }
 }
 
-const (
-	anything   = "Private Integration"
-	noHandover = "GHL_HANDOVER_CALENDAR_ID=calOther"
-)
+const integration = "give the Private Integration"
 
 var apiFaults = []apiFault{
 	{
@@ -109,23 +106,23 @@ var apiFaults = []apiFault{
 		plant: answering(otherLocation), cure: answering(),
 	},
 	{
-		name: "no scope for calendars", check: "scopes", status: doctor.Fail, says: "lacks calendars.readonly (", mend: anything,
+		name: "no scope for calendars", check: "scopes", status: doctor.Warn, says: "lacks calendars.readonly (", mend: integration,
 		plant: answering(lacking(sandbox.CallGetCalendar)), cure: answering(),
 	},
 	{
-		name: "no scope for events", check: "scopes", status: doctor.Fail, says: "lacks calendars/events.readonly (", mend: anything,
+		name: "no scope for events", check: "scopes", status: doctor.Fail, says: "lacks calendars/events.readonly (", mend: integration,
 		plant: answering(lacking(sandbox.CallListEvents)), cure: answering(),
 	},
 	{
-		name: "no scope for contacts", check: "scopes", status: doctor.Fail, says: "lacks contacts.readonly (", mend: anything,
+		name: "no scope for contacts", check: "scopes", status: doctor.Fail, says: "lacks contacts.readonly (", mend: integration,
 		plant: answering(sandbox.Rule{Call: sandbox.CallSearchContact, Status: http.StatusUnauthorized}), cure: answering(),
 	},
 	{
-		name: "no scope at all", check: "scopes", status: doctor.Fail, says: "lacks calendars.readonly, calendars/events.readonly, contacts.readonly (", mend: anything,
+		name: "no scope at all", check: "scopes", status: doctor.Fail, says: "lacks calendars.readonly, calendars/events.readonly, contacts.readonly (", mend: integration,
 		plant: answering(lacking("")), cure: answering(),
 	},
 	{
-		name: "no such calendar", check: "calendars", status: doctor.Fail, says: noHandover + ": GHL has no such calendar", mend: "copy GHL_HANDOVER_CALENDAR_ID",
+		name: "no such calendar", check: "calendars", status: doctor.Fail, says: "GHL_HANDOVER_CALENDAR_ID=calOther: GHL has no such calendar", mend: "copy GHL_HANDOVER_CALENDAR_ID",
 		plant: having("GHL_HANDOVER_CALENDAR_ID", "calOther"), cure: having("GHL_HANDOVER_CALENDAR_ID", "calHandover"),
 	},
 	{
