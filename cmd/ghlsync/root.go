@@ -89,7 +89,7 @@ func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format
 const rootHelp = `ghlsync keeps the appointments in GoHighLevel (GHL) equal to the onboarding and
 handover events in Sentra's database. It follows the database's logical
 replication stream, so nothing of Sentra is changed, and pushes what changed to
-the inbound webhook of a GHL workflow.
+the inbound webhook of a GHL workflow, or to GHL's calendar API.
 
 Settings come from the environment and from a file .env in the working
 directory; the environment wins. 'ghlsync config' shows what is in force.

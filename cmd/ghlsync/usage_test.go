@@ -132,6 +132,24 @@ func TestConfigShowsWhatIsInForce(t *testing.T) {
 	}
 }
 
+// With GHL_MODE=api what is missing is of the API, and its token does not show.
+func TestConfigByAPI(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "SENTRA_DATABASE_URL=postgres://u@db.example.com/sentra", "GHL_MODE=api", "GHL_API_TOKEN=pit-hunter2",
+		"GHL_LOCATION_ID=loc1", "GHL_ONBOARDING_CALENDAR_ID=cal1", "GHL_API_URL=https://example.com/hunter2")
+	for _, args := range [][]string{{"config"}, {"config", "--json"}} {
+		out, errs, code := p.run(args...)
+		if code != 2 || !strings.Contains(errs, "GHL_HANDOVER_CALENDAR_ID: is not set") || strings.Contains(errs, "GHL_WEBHOOK_URL") || strings.Contains(out+errs, "hunter2") {
+			t.Errorf("exit code %d\n%s%s", code, out, errs)
+		}
+		for _, want := range []string{"loc1", "cal1", "https://example.com/…"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("no %s in\n%s", want, out)
+			}
+		}
+	}
+}
+
 func TestSandboxRunsUntilASignal(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,16 +169,21 @@ func (a *calendarAPI) calendarsAre() (id string) {
 	return id
 }
 
+// The scopes for reading, of GHL's published OpenAPI files.
+const (
+	readCalendars = "calendars.readonly"
+	readEvents    = "calendars/events.readonly"
+	readContacts  = "contacts.readonly"
+)
+
 // scopes goes by what was let through, and claims nothing of writing.
 func (a *calendarAPI) scopes(context.Context) Result {
-	reads := map[string][]ghl.Result{
-		"calendars/events.readonly": {a.events}, "contacts.readonly": {a.contact},
-	}
+	reads := map[string][]ghl.Result{readEvents: {a.events}, readContacts: {a.contact}}
 	for _, c := range a.calendars {
-		reads["calendars.readonly"] = append(reads["calendars.readonly"], c.res)
+		reads[readCalendars] = append(reads[readCalendars], c.res)
 	}
 	var has, lacks, open []string
-	for _, scope := range []string{"calendars.readonly", "calendars/events.readonly", "contacts.readonly"} {
+	for _, scope := range []string{readCalendars, readEvents, readContacts} {
 		switch standing(reads[scope]) {
 		case OK:
 			has = append(has, scope)
@@ -193,8 +199,12 @@ func (a *calendarAPI) scopes(context.Context) Result {
 	}
 	unknown := "not known by reading: " + strings.Join(open, ", ")
 	if len(lacks) > 0 {
+		status := Fail
+		if slices.Equal(lacks, []string{readCalendars}) {
+			status = Warn // only these checks look at calendars
+		}
 		return Result{
-			Status: Fail, Detail: "the token lacks " + strings.Join(lacks, ", ") + " (HTTP 401); " + unknown,
+			Status: status, Detail: "the token lacks " + strings.Join(lacks, ", ") + " (HTTP 401); " + unknown,
 			Mend: "give the Private Integration in the location's settings in GHL " + strings.Join(lacks, ", "),
 		}
 	}
