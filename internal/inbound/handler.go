@@ -100,6 +100,7 @@ func (in *Inbound) conclude(w http.ResponseWriter, r *http.Request, res Result, 
 		answer(w, http.StatusServiceUnavailable, failure{"it could not be recorded: send it again"})
 		return
 	}
+	in.o.Hook(r.Pattern, res)
 	in.o.Log.Log(r.Context(), res.level(), "callback taken",
 		slog.String("result", string(res)), slog.String(key, about), slog.String("ghl_appointment_id", appointment))
 	code := http.StatusOK
@@ -123,6 +124,7 @@ func (r Result) level() slog.Level {
 
 // refuse answers who cannot prove himself, and speaks of it once a minute at most.
 func (in *Inbound) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	in.o.Hook(r.Pattern, Refused)
 	if n := in.refused.add(in.o.Now()); n > 0 {
 		in.o.Log.Warn("callbacks refused", slog.Int(logging.Count, n),
 			slog.String(logging.Path, r.Pattern), slog.String(logging.Reason, err.Error()))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,10 @@ func TestWhoMayCall(t *testing.T) {
 		if code, text := r.post(r.in.Workflow(), body, signed); code != http.StatusOK || !strings.Contains(text, string(want)) {
 			t.Errorf("signed: %d %s", code, text)
 		}
+	}
+	refused := inbound.Refused
+	if want := []inbound.Result{refused, refused, refused, refused, refused, refused, inbound.Learned, inbound.Known}; !slices.Equal(r.hooked, want) {
+		t.Errorf("the hook was told %q, want %q", r.hooked, want)
 	}
 }
 

@@ -36,6 +36,10 @@ const (
 	Ignored      Result = "not_of_concern" // an app's webhook about something else
 )
 
+// Refused is what Options.Hook is told of a callback with a wrong secret or
+// signature.
+const Refused Result = "refused"
+
 // changes reports whether the result stands for something that is saved.
 func (r Result) changes() bool {
 	switch r {
@@ -63,8 +67,11 @@ type Options struct {
 	Restore bool
 	Fuse    int    // GHL_DELETE_FUSE, which holds deletions of orphans too; 0: off
 	Wake    func() // called after every commit: something may be due
-	Log     *slog.Logger
-	Now     func() time.Time // nil: time.Now
+	// Hook, if set, is told the route's pattern and result of every callback that was
+	// taken, and Refused of every one that did not prove itself.
+	Hook func(route string, r Result)
+	Log  *slog.Logger
+	Now  func() time.Time // nil: time.Now
 }
 
 // Inbound takes what GHL tells. It is safe for concurrent use.
@@ -84,6 +91,9 @@ func New(o Options) *Inbound {
 	}
 	if o.Wake == nil {
 		o.Wake = func() {}
+	}
+	if o.Hook == nil {
+		o.Hook = func(string, Result) {}
 	}
 	return &Inbound{o: o, secret: callback.NewSecret(o.Secret)}
 }

@@ -48,6 +48,7 @@ type rig struct {
 	lsn    pglogrepl.LSN
 	calls  int
 	woken  int
+	hooked []inbound.Result
 	log    bytes.Buffer
 	option inbound.Options
 }
@@ -73,7 +74,7 @@ func newRig(t *testing.T, set ...func(*inbound.Options)) *rig {
 	}
 	r.store, r.app = store, private
 	r.option = inbound.Options{
-		Store: store, Secret: secret, AppKey: public, Wake: func() { r.woken++ },
+		Store: store, Secret: secret, AppKey: public, Wake: func() { r.woken++ }, Hook: func(_ string, res inbound.Result) { r.hooked = append(r.hooked, res) },
 		Log: slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: func() time.Time { return r.now },
 	}
 	for _, s := range set {

@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,6 +12,7 @@ import (
 
 	"ghlsync/ghl/deliver"
 	"ghlsync/internal/admin"
+	"ghlsync/internal/inbound"
 	"ghlsync/internal/version"
 )
 
@@ -24,14 +26,18 @@ const namespace = "ghlsync"
 type Metrics struct {
 	registry *prometheus.Registry
 	calls    calls
+	back     *prometheus.CounterVec // callbacks
 	canary   time.Duration
 }
 
 // New makes the Metrics of a daemon that sends a canary so often; 0: never.
 func New(canary time.Duration) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), calls: newCalls(), canary: canary}
+	m.back = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Name: "callbacks_total", Help: "Callbacks of GHL, by route and what came of them; 'refused': a wrong secret or signature.",
+	}, []string{"route", "result"})
 	m.registry.MustRegister(
-		m.calls.attempts, m.calls.duration, m.calls.latency,
+		m.back, m.calls.attempts, m.calls.duration, m.calls.latency,
 		buildInfo(version.Read()),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -40,6 +46,11 @@ func New(canary time.Duration) *Metrics {
 
 // Delivered counts a call that ended. It is for deliver.Options.Hook.
 func (m *Metrics) Delivered(e deliver.Event) { m.calls.count(e) }
+
+// CalledBack counts a callback. It is for inbound.Options.Hook.
+func (m *Metrics) CalledBack(route string, r inbound.Result) {
+	m.back.WithLabelValues(strings.TrimPrefix(route, "POST "), string(r)).Inc()
+}
 
 // Handler answers scrapes with what has been counted, and with what the service
 // knows at that moment.

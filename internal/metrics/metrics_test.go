@@ -47,6 +47,8 @@ func TestSnapshot(t *testing.T) {
 		"ghlsync_capture_phase_start_timestamp_seconds": minuteAgo,
 		"ghlsync_capture_transactions_total":            21, "ghlsync_capture_rows_total": 22, "ghlsync_capture_commits_total": 23,
 
+		`ghlsync_callbacks_total{result="learned", route="/callbacks/ghl"}`: 1,
+
 		"ghlsync_state_up": 1, "ghlsync_checkpoint_lsn_bytes": 0x16B3748, "ghlsync_checkpoint_epoch": 1, "ghlsync_checkpoint_age_seconds": 3600,
 		"ghlsync_checkpoint_source_commit_timestamp_seconds": float64(now.Unix() - 3600), "ghlsync_checkpoint_snapshot_pending": 0,
 		`ghlsync_mappings{status="synced"}`: 2, `ghlsync_mappings{status="pending"}`: 2, `ghlsync_mappings{status="failed"}`: 1,

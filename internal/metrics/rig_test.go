@@ -17,6 +17,7 @@ import (
 	"ghlsync/ghl"
 	"ghlsync/ghl/deliver"
 	"ghlsync/internal/admin"
+	"ghlsync/internal/inbound"
 	"ghlsync/internal/mappingtest"
 	"ghlsync/internal/metrics"
 	"ghlsync/internal/postgres/pgtest"
@@ -160,6 +161,7 @@ func scraped(t *testing.T) exposition {
 	for _, o := range outcomes {
 		m.Delivered(call(o, ""))
 	}
+	m.CalledBack("POST /callbacks/ghl", inbound.Learned)
 	return scrape(t, m.Handler(everything().service(t)))
 }
 
