@@ -10,3 +10,9 @@ func ForeignCode(code string) string { return safeCode(code, CodeGHLError) }
 // ForeignID reads an appointment id from outside, a string or a whole number.
 // What cannot be one (too long, or with blanks or control characters) is "".
 func ForeignID(raw json.RawMessage) string { return idOf(raw) }
+
+// ForeignText reads a JSON string from outside; anything else is "".
+func ForeignText(raw json.RawMessage) string { return text(raw) }
+
+// ForeignFalse reads false from outside, as a value or as text.
+func ForeignFalse(raw json.RawMessage) bool { return isFalse(raw) }

@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"github.com/spf13/cobra"
+
+	"ghlsync/internal/admin"
 )
 
 func jsonFlag(cmd *cobra.Command, to *bool) {
@@ -58,13 +60,5 @@ func size(n *int64) string {
 	if n == nil {
 		return "?"
 	}
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
-	v, unit := float64(*n), 0
-	for v >= 1024 && unit < len(units)-1 {
-		v, unit = v/1024, unit+1
-	}
-	if unit == 0 {
-		return fmt.Sprintf("%d B", *n)
-	}
-	return fmt.Sprintf("%.1f %s", v, units[unit])
+	return admin.Size(*n)
 }

@@ -39,7 +39,7 @@ func DecodeApp(body []byte) (Change, error) {
 		return Change{}, err
 	}
 	c := Change{AppointmentID: ghl.ForeignID(inner(f.root["appointment"])["id"])}
-	switch kind := Kind(text(f.root["type"])); kind {
+	switch kind := Kind(ghl.ForeignText(f.root["type"])); kind {
 	case Updated, Deleted:
 		c.Kind = kind
 	}

@@ -49,7 +49,7 @@ func Decode(body []byte) (Report, error) {
 	}
 	r := Report{
 		EventID:   eventID(f.get("sentra_event_id")),
-		Failed:    isFalse(f.get("success")),
+		Failed:    ghl.ForeignFalse(f.get("success")),
 		CreatedAt: moment(f.get("created_at")),
 		UpdatedAt: moment(f.get("updated_at")),
 	}
@@ -57,11 +57,11 @@ func Decode(body []byte) (Report, error) {
 		return Report{}, ErrNoEvent
 	}
 	r.AppointmentID = f.appointmentID()
-	if op, err := ghl.ParseOperation(text(f.get("event_type"))); err == nil {
+	if op, err := ghl.ParseOperation(ghl.ForeignText(f.get("event_type"))); err == nil {
 		r.Operation = op
 	}
 	if r.Failed {
-		r.Code = ghl.ForeignCode(text(f.get("error_code")))
+		r.Code = ghl.ForeignCode(ghl.ForeignText(f.get("error_code")))
 	}
 	return r, nil
 }
@@ -116,7 +116,7 @@ func placeholder(s string) bool { return strings.Contains(s, "{{") }
 // eventID reads Sentra's id, which is opaque: a text, or a number that a
 // workflow made of it.
 func eventID(raw json.RawMessage) string {
-	id := text(raw)
+	id := ghl.ForeignText(raw)
 	if id == "" && len(raw) > 0 && strings.Trim(string(raw), "0123456789") == "" {
 		id = string(raw)
 	}
@@ -126,23 +126,9 @@ func eventID(raw json.RawMessage) string {
 	return id
 }
 
-// isFalse takes the text "false" as well: workflows often send all values as text.
-func isFalse(raw json.RawMessage) bool {
-	return string(raw) == "false" || strings.EqualFold(text(raw), "false")
-}
-
-// text gives a JSON string's value, and "" for anything else.
-func text(raw json.RawMessage) string {
-	var s string
-	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
-}
-
 // moment reads a timestamp as we send it, to the second.
 func moment(raw json.RawMessage) time.Time {
-	t, err := time.Parse(time.RFC3339, text(raw))
+	t, err := time.Parse(time.RFC3339, ghl.ForeignText(raw))
 	if err != nil {
 		return time.Time{}
 	}

@@ -42,15 +42,7 @@ func size(n *int64) string {
 	if n == nil {
 		return "unknown"
 	}
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
-	v, unit := float64(*n), 0
-	for v >= 1024 && unit < len(units)-1 {
-		v, unit = v/1024, unit+1
-	}
-	if unit == 0 {
-		return fmt.Sprintf("%d B", *n)
-	}
-	return fmt.Sprintf("%.1f %s", v, units[unit])
+	return admin.Size(*n)
 }
 
 // took is a duration with as many digits as mean something.
