@@ -23,5 +23,5 @@
 // since it was judged. What is only assumed to be in GHL may get its id, and is
 // not compared; what the fuse holds, or an operator keeps, is no orphan.
 //
-// It starts no goroutine. Requests are paced by who makes the client.
+// It starts no goroutine. Requests are paced by the client.
 package calendars
