@@ -201,6 +201,9 @@ func (r *run) times(ctx context.Context) ([]time.Time, error) {
 		if !m.StartsAt.IsZero() && (m.Wanted != state.Absent || !m.Settled()) {
 			add(m.StartsAt.Add(-margin), m.StartsAt.Add(margin))
 		}
+		if was, ok := r.GHL.Wanted(string(m.ID), m.Known); ok {
+			add(was.Start.Add(-margin), was.Start.Add(margin))
+		}
 		return nil
 	})
 	return slices.SortedFunc(maps.Keys(windows), time.Time.Compare), err

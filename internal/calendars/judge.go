@@ -120,12 +120,13 @@ func free(all []*booking) (found []*booking) {
 	return found
 }
 
-// byTime looks for the contact's appointment at the event's time. Only if the
-// contact has no other appointment that could be it is it taken for missing.
+// byTime looks for the contact's appointment at the event's time. Only if GHL knows
+// the contact, and has no other appointment of it that could be it, is it taken for
+// missing.
 func (r *run) byTime(ctx context.Context, m *state.Mapping) error {
 	// Before its last edit it may have been elsewhere, and for somebody else.
 	var places []api.Appointment
-	contacts := map[string]struct{}{}
+	contacts, strangers := map[string]struct{}{}, false
 	for _, data := range [][]byte{m.Payload, m.Known} {
 		want, ok := r.GHL.Wanted(string(m.ID), data)
 		if !ok {
@@ -137,6 +138,7 @@ func (r *run) byTime(ctx context.Context, m *state.Mapping) error {
 			return err
 		}
 		contacts[contact] = struct{}{}
+		strangers = strangers || contact == ""
 	}
 	if len(places) == 0 {
 		r.report.Unnamed.add(m.ID, "", "its time is not known")
@@ -163,6 +165,9 @@ func (r *run) byTime(ctx context.Context, m *state.Mapping) error {
 	case len(there) > 1:
 		r.report.Unnamed.add(m.ID, "", "its contact has several appointments at that time")
 		return nil
+	case strangers:
+		r.report.Unnamed.add(m.ID, "", "its contact is not known to GHL, or was not before its last edit")
+		return nil
 	case len(theirs) > 0:
 		r.report.Unnamed.add(m.ID, "", "its contact has appointments at other times: one of them may be it")
 		return nil
@@ -184,7 +189,7 @@ func (r *run) orphans(ctx context.Context) error {
 		m, err := r.Store.Get(ctx, b.event)
 		switch {
 		case errors.Is(err, state.ErrNotFound):
-			m = &state.Mapping{ID: b.event}
+			m = &state.Mapping{ID: b.event, StartsAt: b.Start}
 		case err != nil:
 			return err
 		case m.Hold == state.Kept:

@@ -1,6 +1,7 @@
 package calendars_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -127,6 +128,21 @@ func TestAssumedIsLeftAlone(t *testing.T) {
 		m.Assumed, m.Payload = true, payload("a", "As Sentra has it", 9)
 	})
 	r.same("found", []string(nil), found(r.compare(false)))
+}
+
+// Where an appointment was before the last edit is looked at, too.
+func TestFoundWhereItWas(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.byWebhook(map[string]int{"a": 9})
+	r.row("a", func(m *state.Mapping) {
+		m.Known = bytes.ReplaceAll(m.Payload, []byte(day.Format(time.DateOnly)), []byte("2011-03-04"))
+	})
+	at := time.Date(2011, time.March, 4, 9, 0, 0, 0, time.UTC)
+	if !r.box.Move(r.appointment("a"), at, at.Add(30*time.Minute)) {
+		t.Fatal("there is nothing to move")
+	}
+	r.same("found", []string{"adopted a contact and time"}, found(r.compare(true)))
 }
 
 // One event in a far year costs the requests of its own time, not of all between.
