@@ -23,7 +23,7 @@ func IsOrphan(id EventID) bool { return strings.HasPrefix(string(id), orphanPref
 func NewOrphan(appointmentID string, of *Mapping, now time.Time) *Mapping {
 	m := &Mapping{
 		ID: OrphanID(appointmentID), AppointmentID: appointmentID, CreatedAt: now, UpdatedAt: now,
-		EventType: of.EventType, Wanted: Absent, Version: of.Version, CommittedAt: now, Revision: 1,
+		EventType: of.EventType, StartsAt: of.StartsAt, Wanted: Absent, Version: of.Version, CommittedAt: now, Revision: 1,
 		GHL: GHLPresent, GHLAt: now, Retracted: true,
 	}
 	m.schedule(now)

@@ -87,13 +87,13 @@ func (c *Client) exchange(ctx context.Context, k call) (ghl.Answer, ghl.Result) 
 }
 
 func (c *Client) attempt(ctx context.Context, k call) (ghl.Answer, ghl.Result) {
-	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
-	defer cancel()
 	if c.admit != nil {
 		if err := c.admit(ctx); err != nil {
 			return ghl.Answer{}, waited(err)
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
+	defer cancel()
 	req, err := c.newRequest(k)
 	if err != nil {
 		return ghl.Answer{}, ghl.Result{Outcome: ghl.Permanent, Code: ghl.CodeInvalidRequest}

@@ -58,7 +58,7 @@ type Client struct {
 	contacts *contacts
 	wire     *ghl.Wire
 
-	// admit is waited for before each request; nil outside of a Send.
+	// admit is waited for before each request; nil: requests do not wait.
 	admit func(ctx context.Context) error
 }
 

@@ -30,14 +30,32 @@ func (c *Client) paced() *Client {
 	if c.o.Pace == nil {
 		return c
 	}
-	paced, first := *c, true
-	paced.admit = func(ctx context.Context) error {
+	first := true
+	return c.Paced(func(ctx context.Context) error {
 		if first {
 			first = false
 			return nil
 		}
+		if end, bounded := ctx.Deadline(); bounded {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, end.Add(-c.o.Timeout/requestShare))
+			defer cancel()
+		}
 		return c.o.Pace(ctx)
-	}
+	})
+}
+
+// requestShare is the part of the timeout that a request has at least: a quarter. One
+// that gets its turn later does not leave. It would be cut on its way, and a create
+// be of unknown outcome.
+const requestShare = 4
+
+// Paced is the client with requests that each wait for their turn: pace returns
+// when one may leave, or with the error of its context. The wait is not bounded by
+// the timeout of the request.
+func (c *Client) Paced(pace func(context.Context) error) *Client {
+	paced := *c
+	paced.admit = pace
 	return &paced
 }
 

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"ghlsync/ghl"
 )
 
@@ -71,5 +73,24 @@ func TestResultsAreGathered(t *testing.T) {
 		if !b.mustTurn(at.Add(gatherTime)) {
 			t.Errorf("%s: not recorded after %s", name, gatherTime)
 		}
+	}
+}
+
+// Calls that leave pay for it also where requests of other calls took the tokens
+// between the look at them and the commit.
+func TestLeavingPaysForItself(t *testing.T) {
+	t.Parallel()
+	b := booksForTest(8)
+	b.limiter = rate.NewLimiter(8, 3)
+	b.calls = make(chan *call, 3)
+	b.status.init(Status{})
+	now := time.Now()
+	if got := b.room(now); got != 3 {
+		t.Fatalf("there is room for %d calls, want 3", got)
+	}
+	b.limiter.AllowN(now, 2)
+	b.leave(now, []*call{{}, {}, {}})
+	if got := b.limiter.TokensAt(now); got != -2 {
+		t.Errorf("%v tokens are left, want 2 less than none", got)
 	}
 }

@@ -75,8 +75,8 @@ func (g *gate) ended(now time.Time, deliveryID string, r ghl.Result) (changed bo
 	if probe {
 		g.probe = ""
 	}
-	if g.state == gateDisabled || r.Code == ghl.CodeInterrupted {
-		return false // we cut it: that says nothing about GHL
+	if g.state == gateDisabled || r.Code == ghl.CodeInterrupted || r.Code == ghl.CodeRateWait {
+		return false // we cut it, or kept it waiting: that says nothing about GHL
 	}
 	g.count(r)
 	if probe && succeeded(r) {

@@ -16,6 +16,7 @@ var (
 	refused     = ghl.Result{Outcome: ghl.Retry, Code: ghl.CodeConnectionRefused}
 	timedOut    = ghl.Result{Outcome: ghl.Unknown, Code: ghl.CodeTimeout, MaybeActed: true}
 	cut         = ghl.Result{Outcome: ghl.Unknown, Code: ghl.CodeInterrupted, MaybeActed: true}
+	onlyWaited  = ghl.Result{Outcome: ghl.Retry, Code: ghl.CodeRateWait}
 	cutAnswer   = ghl.Result{Outcome: ghl.Unknown, HTTPStatus: 200, Code: ghl.CodeTimeout, MaybeActed: true}
 	tooMany     = ghl.Result{Outcome: ghl.Retry, HTTPStatus: 429, Code: "HTTP_429"}
 	askedToWait = ghl.Result{Outcome: ghl.Retry, HTTPStatus: 429, Code: "HTTP_429", RetryAfter: 7 * time.Second}
@@ -78,6 +79,14 @@ func TestGate(t *testing.T) {
 			{ends: &cut, allow: -1},
 			{ends: &cut, allow: -1},
 			{ends: &refused, changed: true, state: gateTripped, opensAt: 1},
+		},
+		"calls that only waited for their turn say nothing": {
+			{ends: &onlyWaited, allow: -1},
+			{ends: &onlyWaited, allow: -1},
+			{ends: &onlyWaited, allow: -1},
+			{ends: &onlyWaited, allow: -1},
+			{ends: &onlyWaited, allow: -1},
+			{ends: &onlyWaited, allow: -1},
 		},
 		"probes double their interval up to the cap, and one that is delivered opens": {
 			{ends: &inactive, changed: true, state: gatePaused, opensAt: 1},

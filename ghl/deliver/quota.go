@@ -15,7 +15,8 @@ const (
 	// wait: a twentieth.
 	reserveShare = 20
 	// quotaAge is how long GHL's word on the day's rest holds. Nobody knows when a
-	// day ends for GHL: a call is let through after this time to find out.
+	// day ends for GHL: calls are let through after this time to find out, and after
+	// a step of the clock.
 	quotaAge = 15 * time.Minute
 )
 
@@ -57,7 +58,7 @@ func (d *Deliverer) quotaSaid() (ghl.Quota, time.Time) {
 // day's requests are nearly used up; zero while all may be called.
 func (d *Deliverer) reserved(now time.Time) time.Time {
 	q, at := d.quotaSaid()
-	if at.IsZero() || q.DailyMax <= 0 || q.DailyRemaining < 0 || now.Sub(at) > quotaAge {
+	if at.IsZero() || q.DailyMax <= 0 || q.DailyRemaining < 0 || now.Sub(at).Abs() > quotaAge {
 		return time.Time{}
 	}
 	if q.DailyRemaining > q.DailyMax/reserveShare {

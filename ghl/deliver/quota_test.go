@@ -101,6 +101,24 @@ func TestDailyReserve(t *testing.T) {
 	}
 }
 
+// A clock that is put back does not keep the reserve for as long.
+func TestDailyReserveAfterAStepBack(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	ahead.Store(int64(24 * time.Hour))
+	r := newRig(t, (&script{}).into, func(r *rig) {
+		r.o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	r.d.Observe(ghl.Quota{Max: 100, Remaining: 90, Interval: 10 * time.Second, DailyMax: 200_000, DailyRemaining: 10})
+	if !r.d.Status().Reserved {
+		t.Fatal("there is no reserve")
+	}
+	ahead.Store(0)
+	if r.d.Status().Reserved {
+		t.Error("the reserve is kept until the clock has made up for the step")
+	}
+}
+
 // The nearer the limit of an interval, the slower.
 func TestQuotaSlowsDown(t *testing.T) {
 	t.Parallel()

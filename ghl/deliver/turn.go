@@ -60,7 +60,9 @@ func (b *books) leave(now time.Time, claimed []*call) {
 	if len(claimed) == 0 {
 		return
 	}
-	b.limiter.AllowN(now, len(claimed)) // there are enough, room has looked
+	// Room has looked, but requests of calls under way may have taken some since: the
+	// next ones wait for what is overdrawn.
+	b.limiter.ReserveN(now, len(claimed))
 	b.inFlight += len(claimed)
 	for _, c := range claimed {
 		b.gate.left(c.request.DeliveryID)

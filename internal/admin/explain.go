@@ -89,7 +89,7 @@ func (s *Service) askSentra(ctx context.Context, id string, wanted []byte) Sentr
 func story(e Explanation, d Delivery, now time.Time) []string {
 	all := []string{sentraStory(e.Sentra)}
 	if e.Mapping != nil && state.IsOrphan(state.EventID(e.SentraEventID)) {
-		all[0] = "It is no event of Sentra's: it stands for an appointment that GHL made too late, for an event that was gone by then."
+		all[0] = "It is no event of Sentra's: it stands for an appointment in GHL that no event has, or has any more. It is to be deleted."
 	}
 	if e.Mapping == nil {
 		all = append(all, "ghlsync has no mapping for it: it was never captured as an event of a synced type, or its deletion is done and forgotten.")

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"ghlsync/ghl"
@@ -119,12 +121,14 @@ type run struct {
 	report Report
 	began  time.Time
 
-	booked  map[string]*booking // by appointment id
-	mending []mend
-	planned int64 // requests, about
+	booked    map[string]*booking          // by appointment id
+	byEvent   map[state.EventID][]*booking // those with our marker
+	byContact map[string][]*booking        // those without
+	mending   []mend
+	planned   int64 // requests, about
 }
 
-// booking is an appointment in the listing.
+// booking is an appointment in the listing, without its description.
 type booking struct {
 	api.Appointment
 	event   state.EventID // that the marker names; "" without one
@@ -132,11 +136,11 @@ type booking struct {
 }
 
 func (r *run) all(ctx context.Context) error {
-	from, to, err := r.span(ctx)
+	times, err := r.times(ctx)
 	if err != nil {
 		return err
 	}
-	if err := r.list(ctx, from, to); err != nil {
+	if err := r.list(ctx, times); err != nil {
 		return err
 	}
 	if err := r.claim(ctx); err != nil {
@@ -145,6 +149,7 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.describe(ctx); err != nil {
 		return err
 	}
+	r.index()
 	if err := r.eachRow(ctx, r.judge); err != nil {
 		return err
 	}
@@ -182,38 +187,44 @@ const (
 	window = 31 * 24 * time.Hour // of one request: GHL does not page
 )
 
-// span is the time in which events are known, and somewhat more.
-func (r *run) span(ctx context.Context) (from, to time.Time, err error) {
-	from, to = r.began.Add(-past), r.began.Add(future)
-	err = r.eachRow(ctx, func(_ context.Context, m *state.Mapping) error {
-		if m.StartsAt.IsZero() || m.Wanted == state.Absent && m.Settled() {
-			return nil
+// times are the beginnings of the windows to list: those in which events are known,
+// and around the present. One event in a far year adds its own alone.
+func (r *run) times(ctx context.Context) ([]time.Time, error) {
+	windows := make(map[time.Time]struct{})
+	add := func(from, to time.Time) {
+		for at := from.UTC().Truncate(window); !at.After(to); at = at.Add(window) {
+			windows[at] = struct{}{}
 		}
-		if first := m.StartsAt.Add(-margin); first.Before(from) {
-			from = first
+	}
+	add(r.began.Add(-past), r.began.Add(future))
+	err := r.eachRow(ctx, func(_ context.Context, m *state.Mapping) error {
+		if !m.StartsAt.IsZero() && (m.Wanted != state.Absent || !m.Settled()) {
+			add(m.StartsAt.Add(-margin), m.StartsAt.Add(margin))
 		}
-		if last := m.StartsAt.Add(margin); last.After(to) {
-			to = last
+		if was, ok := r.GHL.Wanted(string(m.ID), m.Known); ok {
+			add(was.Start.Add(-margin), was.Start.Add(margin))
 		}
 		return nil
 	})
-	return from, to, err
+	return slices.SortedFunc(maps.Keys(windows), time.Time.Compare), err
 }
 
 // list reads what the calendars hold.
-func (r *run) list(ctx context.Context, from, to time.Time) error {
+func (r *run) list(ctx context.Context, times []time.Time) error {
 	r.booked = make(map[string]*booking)
 	ids := r.GHL.CalendarIDs()
-	r.planned = int64(len(ids)) * (int64(to.Sub(from)/window) + 1)
+	r.planned = int64(len(ids) * len(times))
 	for _, calendarID := range ids {
-		for at := from; at.Before(to); at = at.Add(window) {
+		for _, at := range times {
 			events, res := r.GHL.ListEvents(ctx, calendarID, at, at.Add(window))
 			if err := r.asked(ctx, res); err != nil {
 				return err
 			}
 			for _, a := range events {
 				a.CalendarID = cmp.Or(a.CalendarID, calendarID)
-				r.booked[a.ID] = &booking{Appointment: a, event: marked(a)}
+				event := marked(a)
+				a.Description = "" // of a million they would be most of what is kept
+				r.booked[a.ID] = &booking{Appointment: a, event: event}
 			}
 		}
 	}
@@ -240,9 +251,23 @@ func (r *run) describe(ctx context.Context) error {
 		if err := r.asked(ctx, res); err != nil {
 			return err
 		}
-		b.Description, b.event = a.Description, marked(a)
+		b.event = marked(a)
 	}
 	return nil
+}
+
+// index sorts the bookings that nobody stands for by what they are looked for by.
+func (r *run) index() {
+	r.byEvent, r.byContact = make(map[state.EventID][]*booking), make(map[string][]*booking)
+	for _, b := range r.booked {
+		switch {
+		case b.claimed:
+		case b.event != "":
+			r.byEvent[b.event] = append(r.byEvent[b.event], b)
+		case b.ContactID != "":
+			r.byContact[b.ContactID] = append(r.byContact[b.ContactID], b)
+		}
+	}
 }
 
 // asked counts a request and tells why its answer is of no use.

@@ -1,6 +1,7 @@
 package calendars_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -335,6 +336,13 @@ func TestOrphans(t *testing.T) {
 	r.forget("a", "b", "c")
 	report := r.compare(false)
 	r.same("found", []string{"orphan a", "orphan b", "orphan c"}, found(report))
+	for i, d := range report.Orphans.Items {
+		m, err := r.store.Get(t.Context(), state.OrphanID(d.AppointmentID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.same("its urgency", day.Add(time.Duration(9+i)*time.Hour), m.StartsAt)
+	}
 	r.settles()
 	r.same("book", map[string]string{"d": "Kick-off 12:00;"}, r.book())
 	r.same("afterwards", []string(nil), found(r.compare(false)))
@@ -413,6 +421,19 @@ func TestAdoptByTimeInDoubt(t *testing.T) {
 	r.same("none at all", []string{"lost moved" + none, "lost one" + none, "lost two" + none}, found(r.compare(true)))
 	r.settles()
 	r.same("book", map[string]string{"one": "Kick-off 09:00;", "two": "Kick-off 09:00;", "moved": "Kick-off 12:00;"}, r.book())
+}
+
+// An event whose contact GHL does not know may have its appointment with another
+// contact, such as one with a former e-mail: it is not made again.
+func TestContactIsNotKnown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.byWebhook(map[string]int{"a": 9})
+	r.row("a", func(m *state.Mapping) {
+		m.Payload = bytes.ReplaceAll(m.Payload, []byte("a@example.com"), []byte("new@example.com"))
+	})
+	r.box.SetAPI(sandbox.API{})
+	r.same("found", []string{"unnamed a its contact is not known to GHL, or was not before its last edit"}, found(r.compare(true)))
 }
 
 // With an answer missing nothing is judged: half a list makes orphans of nobody.

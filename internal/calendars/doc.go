@@ -19,7 +19,9 @@
 // GHL and the state change while it reads. So only mappings are judged that are
 // settled and were not called since before the listing; a missing appointment is
 // asked for by its id before it counts as deleted; and each is looked at once
-// more within the transaction that mends it.
+// more within the transaction that mends it, which leaves alone what has changed
+// since it was judged. What is only assumed to be in GHL may get its id, and is
+// not compared; what the fuse holds, or an operator keeps, is no orphan.
 //
-// It starts no goroutine. Requests are paced by who makes the client.
+// It starts no goroutine. Requests are paced by the client.
 package calendars

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,8 +31,11 @@ func (r *run) judge(ctx context.Context, m *state.Mapping) error {
 		r.report.Waiting++
 		return nil
 	}
-	if m.AppointmentID == "" {
+	switch {
+	case m.AppointmentID == "":
 		return r.nameless(ctx, m)
+	case m.Assumed:
+		return nil // nothing is sent of it until it changes: others made it, and as they liked
 	}
 	b := r.booked[m.AppointmentID]
 	if b == nil {
@@ -50,7 +54,7 @@ func (r *run) missing(ctx context.Context, m *state.Mapping) error {
 			return err
 		}
 		r.report.Deleted.add(m.ID, m.AppointmentID, "")
-		return r.mend(ctx, mend{id: m.ID, revision: m.Revision, do: drifted(state.DriftDeleted)})
+		return r.mend(ctx, mend{was: m, do: drifted(state.DriftDeleted)})
 	}
 	if err := r.asked(ctx, res); err != nil {
 		return err
@@ -69,7 +73,7 @@ func (r *run) placed(ctx context.Context, m *state.Mapping, a api.Appointment) e
 		return nil
 	}
 	r.report.Changed.add(m.ID, m.AppointmentID, strings.Join(why, ", "))
-	return r.mend(ctx, mend{id: m.ID, revision: m.Revision, do: drifted(state.DriftChanged)})
+	return r.mend(ctx, mend{was: m, do: drifted(state.DriftChanged)})
 }
 
 // differences names what differs. Status, contact and people are GHL's own.
@@ -91,7 +95,7 @@ func differences(want, got api.Appointment) (why []string) {
 
 // nameless looks for the appointment of a mapping that has none by its id.
 func (r *run) nameless(ctx context.Context, m *state.Mapping) error {
-	found := r.which(func(b *booking) bool { return b.event == m.ID })
+	found := free(r.byEvent[m.ID])
 	switch {
 	case len(found) == 1:
 		return r.adopt(ctx, m, found[0], "marker")
@@ -105,10 +109,10 @@ func (r *run) nameless(ctx context.Context, m *state.Mapping) error {
 	return r.byTime(ctx, m)
 }
 
-// which are the bookings that no mapping names and that match.
-func (r *run) which(matches func(*booking) bool) (found []*booking) {
-	for _, b := range r.booked {
-		if !b.claimed && matches(b) {
+// free are those bookings that no mapping has come to stand for, in order.
+func free(all []*booking) (found []*booking) {
+	for _, b := range all {
+		if !b.claimed {
 			found = append(found, b)
 		}
 	}
@@ -116,12 +120,13 @@ func (r *run) which(matches func(*booking) bool) (found []*booking) {
 	return found
 }
 
-// byTime looks for the contact's appointment at the event's time. Only if the
-// contact has no other appointment that could be it is it taken for missing.
+// byTime looks for the contact's appointment at the event's time. Only if GHL knows
+// the contact, and has no other appointment of it that could be it, is it taken for
+// missing.
 func (r *run) byTime(ctx context.Context, m *state.Mapping) error {
 	// Before its last edit it may have been elsewhere, and for somebody else.
 	var places []api.Appointment
-	contacts := map[string]bool{}
+	contacts, strangers := map[string]struct{}{}, false
 	for _, data := range [][]byte{m.Payload, m.Known} {
 		want, ok := r.GHL.Wanted(string(m.ID), data)
 		if !ok {
@@ -132,13 +137,18 @@ func (r *run) byTime(ctx context.Context, m *state.Mapping) error {
 		if err := r.asked(ctx, res); err != nil {
 			return err
 		}
-		contacts[contact] = contact != ""
+		contacts[contact] = struct{}{}
+		strangers = strangers || contact == ""
 	}
 	if len(places) == 0 {
 		r.report.Unnamed.add(m.ID, "", "its time is not known")
 		return nil
 	}
-	theirs := r.which(func(b *booking) bool { return b.event == "" && contacts[b.ContactID] })
+	var theirs []*booking
+	for contact := range contacts {
+		theirs = append(theirs, r.byContact[contact]...)
+	}
+	theirs = free(theirs)
 	there := slices.DeleteFunc(slices.Clone(theirs), func(b *booking) bool {
 		return !slices.ContainsFunc(places, func(p api.Appointment) bool { return p.CalendarID == b.CalendarID && p.Start.Equal(b.Start) })
 	})
@@ -155,32 +165,37 @@ func (r *run) byTime(ctx context.Context, m *state.Mapping) error {
 	case len(there) > 1:
 		r.report.Unnamed.add(m.ID, "", "its contact has several appointments at that time")
 		return nil
+	case strangers:
+		r.report.Unnamed.add(m.ID, "", "its contact is not known to GHL, or was not before its last edit")
+		return nil
 	case len(theirs) > 0:
 		r.report.Unnamed.add(m.ID, "", "its contact has appointments at other times: one of them may be it")
 		return nil
 	}
 	r.report.Lost.add(m.ID, "", "its contact has no appointment in these calendars")
-	return r.mend(ctx, mend{id: m.ID, revision: m.Revision, do: absent})
+	return r.mend(ctx, mend{was: m, do: absent})
 }
 
 func (r *run) adopt(ctx context.Context, m *state.Mapping, b *booking, how string) error {
 	b.claimed = true
 	r.report.Adopted.add(m.ID, b.ID, how)
-	return r.mend(ctx, mend{id: m.ID, revision: m.Revision, appointmentID: b.ID, do: named(b.ID)})
+	return r.mend(ctx, mend{was: m, appointmentID: b.ID, do: named(b.ID)})
 }
 
 // orphans finds appointments with our marker that no mapping stands for, and gives
 // each a row that deletes it.
 func (r *run) orphans(ctx context.Context) error {
-	for _, b := range r.which(func(b *booking) bool { return b.event != "" }) {
+	for _, b := range free(slices.Concat(slices.Collect(maps.Values(r.byEvent))...)) {
 		m, err := r.Store.Get(ctx, b.event)
 		switch {
 		case errors.Is(err, state.ErrNotFound):
-			m = &state.Mapping{ID: b.event}
+			m = &state.Mapping{ID: b.event, StartsAt: b.Start}
 		case err != nil:
 			return err
-		case m.Call != nil || m.AppointmentID == "" && m.Wanted == state.Present || !m.LastAttempt.Before(r.began):
-			// Its call may have made it, or it was told of above.
+		case m.Hold == state.Kept:
+			continue // an operator decided that it stays
+		case m.Hold == state.Held, m.Call != nil || m.AppointmentID == "" && m.Wanted == state.Present || !m.LastAttempt.Before(r.began):
+			// Its own deletion is held, its call may have made it, or it was told of above.
 			r.report.Waiting++
 			continue
 		}
@@ -191,7 +206,7 @@ func (r *run) orphans(ctx context.Context) error {
 			continue
 		}
 		r.report.Orphans.add(b.event, b.ID, "")
-		if err := r.mend(ctx, mend{id: state.OrphanID(b.ID), of: m, appointmentID: b.ID}); err != nil {
+		if err := r.mend(ctx, mend{was: m, orphan: true, appointmentID: b.ID}); err != nil {
 			return err
 		}
 	}

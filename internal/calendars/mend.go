@@ -11,12 +11,19 @@ import (
 // mend is what is to be done to one row: to that of an event, or to a new one for
 // an orphan.
 type mend struct {
-	id       state.EventID
-	revision int64
+	was *state.Mapping // the event's row when it was judged; without a revision if there was none
 	// appointmentID is to be free; "" if the mend takes none.
 	appointmentID string
+	orphan        bool // the appointment is one of the event's
 	do            func(m *state.Mapping, now time.Time) (retired string, changed bool)
-	of            *state.Mapping // whose orphan it is
+}
+
+// holds reports whether the row is as it was judged, so that the mend is true.
+func (m mend) holds(row *state.Mapping) bool {
+	if row == nil {
+		return m.was.Revision == 0
+	}
+	return row.Call == nil && row.Revision == m.was.Revision && row.UpdatedAt.Equal(m.was.UpdatedAt)
 }
 
 // mend puts one off until there are enough for a transaction.
@@ -44,9 +51,12 @@ func (r *run) flush(ctx context.Context) error {
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, and else an error came before
 	ids, appointments := make([]state.EventID, 0, len(r.mending)), []string{}
 	for _, m := range r.mending {
-		ids = append(ids, m.id)
+		ids = append(ids, m.was.ID)
 		if m.appointmentID != "" {
 			appointments = append(appointments, m.appointmentID)
+		}
+		if m.orphan {
+			ids = append(ids, state.OrphanID(m.appointmentID))
 		}
 	}
 	rows, err := tx.Load(ctx, ids)
@@ -60,20 +70,20 @@ func (r *run) flush(ctx context.Context) error {
 	now := r.Now()
 	orphans := false
 	for _, m := range r.mending {
-		if _, held := taken[m.appointmentID]; held && m.of == nil {
+		if _, held := taken[m.appointmentID]; held && !m.orphan {
 			continue
 		}
-		if holder := taken[m.appointmentID]; holder != "" && m.of != nil {
+		if holder := taken[m.appointmentID]; holder != "" && m.orphan {
 			continue // somebody has come to stand for it
 		}
-		row, err := r.apply(ctx, tx, m, rows[m.id], now)
+		row, err := r.apply(ctx, tx, m, rows, now)
 		if err != nil {
 			return err
 		}
 		if row == nil {
 			continue
 		}
-		orphans = orphans || m.of != nil
+		orphans = orphans || m.orphan
 		if err := tx.Save(ctx, row); err != nil {
 			return fmt.Errorf("save a mapping: %w", err)
 		}
@@ -94,15 +104,16 @@ func (r *run) flush(ctx context.Context) error {
 }
 
 // apply gives the row to save; nil if there is none.
-func (r *run) apply(ctx context.Context, tx state.Tx, m mend, row *state.Mapping, now time.Time) (*state.Mapping, error) {
-	if m.of != nil {
-		if row != nil {
+func (r *run) apply(ctx context.Context, tx state.Tx, m mend, rows map[state.EventID]*state.Mapping, now time.Time) (*state.Mapping, error) {
+	row := rows[m.was.ID]
+	if !m.holds(row) {
+		return nil, nil
+	}
+	if m.orphan {
+		if rows[state.OrphanID(m.appointmentID)] != nil {
 			return nil, nil // it is on its way out already
 		}
-		return state.NewOrphan(m.appointmentID, m.of, now), nil
-	}
-	if row == nil || row.Revision != m.revision || row.Call != nil && row.Call.State != state.Rejected {
-		return nil, nil
+		return state.NewOrphan(m.appointmentID, m.was, now), nil
 	}
 	retired, changed := m.do(row, now)
 	if !changed {

@@ -50,7 +50,7 @@ func (d *Daemon) works() works {
 
 func newComparison(cfg config.Config, log *slog.Logger, store calendars.Store, client *api.Client, pace func(context.Context) error, changed func()) *calendars.Comparison {
 	return &calendars.Comparison{
-		GHL: calendars.Paced(client, pace), Store: store, Fuse: cfg.GHL.DeleteFuse, Changed: changed,
+		GHL: client.Paced(pace), Store: store, Fuse: cfg.GHL.DeleteFuse, Changed: changed,
 		Now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
 		Log: log.With(slog.String("component", "reconcile")),
 	}
