@@ -1,37 +1,50 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
 )
+
+// Manual pages are made here and not by a command, so that what renders them is not in
+// the daemon. SOURCE_DATE_EPOCH is their date.
+var manuals = flag.String("man", "", "keep the manual pages in this directory")
 
 // Every command that is listed has a manual page, under its whole name.
 func TestManualOfEveryCommand(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
-	p.expect(0, []string{"man", "pages"}, "")
-	var walk func(*cobra.Command)
-	walk = func(cmd *cobra.Command) {
-		name := strings.ReplaceAll(cmd.CommandPath(), " ", "-") + ".1"
-		page, err := os.ReadFile(filepath.Join(p.path("pages"), name))
+	dir := *manuals
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	root := newRoot(streams{})
+	root.InitDefaultCompletionCmd()
+	root.DisableAutoGenTag = true
+	if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "ghlsync", Manual: "ghlsync"}, dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, words := range commandPaths(root) {
+		name := strings.ReplaceAll(words, " ", "-") + ".1"
+		page, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Error(err)
 		}
-		if !strings.Contains(string(page), cmd.Short) {
-			t.Errorf("%s does not say what it is for", name)
-		}
-		for _, sub := range cmd.Commands() {
-			if !sub.Hidden {
-				walk(sub)
-			}
+		if !strings.Contains(string(page), "SYNOPSIS") {
+			t.Errorf("%s does not say how it is used", name)
 		}
 	}
-	walk(newRoot(streams{}))
-	p.expect(2, []string{"man"}, "!See 'ghlsync man --help'")
-	p.write("file", "")
-	p.expect(1, []string{"man", "file"}, "!write manual pages")
+}
+
+func commandPaths(cmd *cobra.Command) []string {
+	paths := []string{cmd.CommandPath()}
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			paths = append(paths, commandPaths(sub)...)
+		}
+	}
+	return paths
 }
