@@ -117,10 +117,12 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	}
 }
 
-func TestPasswordWithASlashIsNotTakenForAHost(t *testing.T) {
+func TestTornPasswordIsNotTakenForAHost(t *testing.T) {
 	t.Parallel()
-	if got := shownURL("postgres://user:12/34@db.example.com/sentra"); got != "set" {
-		t.Errorf("got %q", got)
+	for _, special := range []string{"/", "#", "?"} {
+		if got := shownURL("postgres://user:12" + special + "34@db.example.com/sentra"); got != "set" {
+			t.Errorf("with %s: got %q", special, got)
+		}
 	}
 }
 
