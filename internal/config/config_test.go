@@ -145,6 +145,23 @@ func TestEnvironReadsFileOfDirectory(t *testing.T) {
 	}
 }
 
+func TestFileThatEverybodyReadsIsWarnedAbout(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[os.FileMode]int{0o600: 0, 0o640: 0, 0o644: 1, 0o604: 1} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, warnings, err := Load(t.Context(), Environ(filepath.Dir(path)), NeedLog)
+		if err != nil || len(warnings) != want {
+			t.Errorf("%o: %q, %v", mode, warnings, err)
+		}
+	}
+}
+
 func TestUnreadableFileIsAProblem(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
