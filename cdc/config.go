@@ -103,18 +103,14 @@ func checkURL(url string) error {
 // parameter is what a run-time parameter of Postgres is called.
 var parameter = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
-// torn tells a connection string that parses, but not as it was meant, by a
-// special character in its password: a part of it would be taken for a host, a
-// database or a parameter, and told as that in errors.
+// torn tells a connection string that parses, but not as it was meant, by a slash or
+// a blank in its password: a part of it would be taken for a port, a database or a
+// parameter, and told as that in errors.
 func torn(url string, parsed *pgconn.Config) bool {
 	if _, rest, ok := strings.Cut(url, "://"); ok {
-		end := strings.IndexAny(rest, "/?#")
-		if end < 0 {
-			return false
-		}
-		path, _, _ := strings.Cut(rest[end:], "?")
-		return strings.Contains(rest, "#") || strings.Contains(path, "@") ||
-			strings.Contains(rest[end:], "@") && !strings.Contains(rest[:end], "@")
+		_, path, _ := strings.Cut(rest, "/")
+		path, _, _ = strings.Cut(path, "?")
+		return strings.Contains(path, "@")
 	}
 	for name := range parsed.RuntimeParams {
 		if !parameter.MatchString(name) {

@@ -236,7 +236,7 @@ func TestNoWrongSettingShows(t *testing.T) {
 	for what, env := range map[string][]string{
 		"no server":           nil,
 		"no such role":        {"SENTRA_DATABASE_URL=" + strings.Replace(a.db.URL, "postgres@", "nobody_at_all:"+baitPassword+"@", 1)},
-		"torn by a #":         {"SENTRA_DATABASE_URL=postgres://" + baitTorn + "#bait@db.example.com/sentra"},
+		"a # in it":           {"SENTRA_DATABASE_URL=postgres://" + baitTorn + "#bait@127.0.0.1:1/sentra?connect_timeout=1"},
 		"torn by a /":         {"SENTRA_DATABASE_URL=postgres://" + baitTorn + "/bait@db.example.com/sentra"},
 		"torn by a blank":     {"SENTRA_DATABASE_URL=host=127.0.0.1 port=1 password=1 bait=2"},
 		"no port":             {"SENTRA_DATABASE_URL=postgres://u:bait@host:bait/sentra"},
