@@ -1,12 +1,15 @@
 # syntax=docker/dockerfile:1
 # A static binary in an image that holds nothing else. It runs as an unprivileged
-# user and writes nowhere but /data, so the root filesystem can be read-only.
+# user and writes nowhere but /data, so the root filesystem can be read-only. The build has no checkout to read its version
+# from: docker build --build-arg VERSION=v1.2.3 --build-arg COMMIT="$(git rev-parse HEAD)" .
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/ghlsync ./cmd/ghlsync \
+ARG VERSION= COMMIT=
+RUN CGO_ENABLED=0 go build -trimpath -o /out/ghlsync \
+      -ldflags="-s -w -X ghlsync/internal/version.stamp=$VERSION -X ghlsync/internal/version.stampCommit=$COMMIT" ./cmd/ghlsync \
  && mkdir /out/data
 
 FROM gcr.io/distroless/static-debian12:nonroot

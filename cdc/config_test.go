@@ -67,6 +67,37 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// A special character in a password must not make a host, a database or a parameter of
+// a part of it: those are told in errors.
+func TestTornPasswordIsRefusedAndNotTold(t *testing.T) {
+	t.Parallel()
+	good := Config{EventsTable: "e", ClientsTable: "c", Types: []string{"onboarding"}, Slot: "s", Publication: "p"}
+	for _, url := range []string{
+		"postgres://u:731/73@db.example.com/sentra",
+		"postgres://u:7@31/73@db.example.com/sentra",
+		"host=db.example.com password=7 731 73=4 user=u",
+		"host=db.example.com user=u password=7 73-1=4",
+	} {
+		good.URL = url
+		err := Check(good)
+		if err == nil || !strings.Contains(err.Error(), "percent-encoded") || strings.Contains(err.Error(), "73") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	for _, url := range []string{
+		"postgres://u:7#31?@db.example.com/sentra?sslmode=disable&application_name=a@b",
+		"postgres://u:7%4031@db.example.com/sentra?sslmode=disable&options=-c%20work_mem%3D1MB",
+		"postgres://db.example.com/sentra?user=u&password=7%23&sslmode=disable",
+		"host=db.example.com password='7 31 # @' user=u sslmode=disable application_name=x ghlsync.x=1",
+		"postgres://u:7@db.example.com",
+	} {
+		good.URL = url
+		if err := Check(good); err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 func TestCheckReportsEverything(t *testing.T) {
 	t.Parallel()
 	err := Check(Config{})

@@ -87,13 +87,15 @@ func text(raw json.RawMessage) string {
 }
 
 // idOf reads an id given as a string or a whole number. An id that could not
-// be one (too long, or with blanks or control characters) is none.
+// be one (too long, with blanks or control characters, or with what would lead
+// elsewhere in the path of an address) is none.
 func idOf(raw json.RawMessage) string {
 	id := strings.TrimSpace(text(raw))
 	if id == "" && isWhole(raw) {
 		id = string(raw)
 	}
-	if len(id) > maxIDBytes || !utf8.ValidString(id) || strings.ContainsFunc(id, unprintable) {
+	if len(id) > maxIDBytes || !utf8.ValidString(id) || strings.ContainsFunc(id, unprintable) ||
+		strings.ContainsAny(id, `/\?#%`) || strings.Trim(id, ".") == "" {
 		return ""
 	}
 	return id

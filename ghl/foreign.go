@@ -8,7 +8,8 @@ import "encoding/json"
 func ForeignCode(code string) string { return safeCode(code, CodeGHLError) }
 
 // ForeignID reads an appointment id from outside, a string or a whole number.
-// What cannot be one (too long, or with blanks or control characters) is "".
+// What cannot be one (too long, with blanks or control characters, or with what
+// would lead elsewhere in the path of an address, such as "..") is "".
 func ForeignID(raw json.RawMessage) string { return idOf(raw) }
 
 // ForeignText reads a JSON string from outside; anything else is "".

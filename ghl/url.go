@@ -90,10 +90,11 @@ func isLoopback(host string) bool {
 }
 
 // RedactURL gives scheme and host of a URL and "…" for all that may be secret.
-// What is no URL becomes "…" as a whole.
+// What is no URL becomes "…" as a whole, and so does one with an @ behind what
+// looks like its host: of user:12#3@host a parser takes 'user:12' for that.
 func RedactURL(raw string) string {
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
+	if err != nil || u.Host == "" || u.User == nil && strings.Contains(raw, "@") {
 		return "…"
 	}
 	return u.Scheme + "://" + u.Host + "/…"

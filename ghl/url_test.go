@@ -72,7 +72,10 @@ func TestRedactURL(t *testing.T) {
 		"https://services.example/hooks/topsecret?x=y#z": "https://services.example/…",
 		"https://user:topsecret@relay.example:8443/a":    "https://relay.example:8443/…",
 		"http://127.0.0.1:8090/hooks/topsecret":          "http://127.0.0.1:8090/…",
-		"topsecret":                                      "…", "https://%zz/topsecret": "…", "": "…", "mailto:topsecret": "…",
+		"postgres://user:12#topsecret@db.example/a":      "…",
+		"postgres://user:12?topsecret@db.example/a":      "…",
+		"postgres://user:12/topsecret@db.example/a":      "…",
+		"topsecret": "…", "https://%zz/topsecret": "…", "": "…", "mailto:topsecret": "…",
 	} {
 		if got := ghl.RedactURL(raw); got != want {
 			t.Errorf("%q: %q, want %q", raw, got, want)

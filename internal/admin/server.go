@@ -24,6 +24,9 @@ const (
 	maxHeader     = 64 << 10
 	maxBody       = 1 << 20
 
+	// maxConnections at once: capture and delivery need file descriptors too.
+	maxConnections = 256
+
 	// stopGrace is how long a stop waits for requests that run, and for clients that
 	// have connected and say nothing.
 	stopGrace = time.Second
@@ -94,7 +97,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.log.Info("http server listens", slog.String(logging.Addr, listener.Addr().String()))
 	go func() {
 		defer close(s.served)
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(limit(listener, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("http server ended", slog.Any(logging.Error, err))
 		}
 	}()

@@ -197,8 +197,12 @@ func (k *checker) http() {
 		return
 	}
 	token := k.c.HTTP.Token.Reveal()
-	if token == "" && !Loopback(host) {
-		k.wrong("HTTP_TOKEN", fmt.Sprintf("is not set, and HTTP_ADDR=%s can be reached from other machines", k.c.HTTP.Addr),
+	if len(token) < callback.MinSecret && !Loopback(host) {
+		what := "is not set"
+		if token != "" {
+			what = fmt.Sprintf("has less than %d characters", callback.MinSecret)
+		}
+		k.wrong("HTTP_TOKEN", fmt.Sprintf("%s, and HTTP_ADDR=%s can be reached from other machines", what, k.c.HTTP.Addr),
 			"set a long random token, or listen on 127.0.0.1")
 	}
 	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {

@@ -117,10 +117,12 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	}
 }
 
-func TestPasswordWithASlashIsNotTakenForAHost(t *testing.T) {
+func TestTornPasswordIsNotTakenForAHost(t *testing.T) {
 	t.Parallel()
-	if got := shownURL("postgres://user:12/34@db.example.com/sentra"); got != "set" {
-		t.Errorf("got %q", got)
+	for _, special := range []string{"/", "#", "?"} {
+		if got := shownURL("postgres://user:12" + special + "34@db.example.com/sentra"); got != "set" {
+			t.Errorf("with %s: got %q", special, got)
+		}
 	}
 }
 
@@ -140,6 +142,23 @@ func TestEnvironReadsFileOfDirectory(t *testing.T) {
 	}
 	if got, _ := env.Lookup("PATH"); got != os.Getenv("PATH") {
 		t.Errorf("the file beats the environment: %q", got)
+	}
+}
+
+func TestFileThatEverybodyReadsIsWarnedAbout(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[os.FileMode]int{0o600: 0, 0o640: 0, 0o644: 1, 0o604: 1} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, warnings, err := Load(t.Context(), Environ(filepath.Dir(path)), NeedLog)
+		if err != nil || len(warnings) != want {
+			t.Errorf("%o: %q, %v", mode, warnings, err)
+		}
 	}
 }
 

@@ -32,6 +32,7 @@ type Environment struct {
 	file    map[string]string
 	read    map[string]string // from files that variables name
 	problem *Problem          // of the file
+	open    bool              // everybody on the machine can read the file
 }
 
 // Environ takes the process's environment and the file `.env` in the directory
@@ -52,6 +53,9 @@ func Environ(dir string) *Environment {
 	if err != nil {
 		e.problem = &Problem{Name: ".env", What: "cannot be read: " + cause(err), Mend: "make it readable for this user, or remove it"}
 		return e
+	}
+	if info, err := os.Stat(path); err == nil {
+		e.open = info.Mode().Perm()&0o004 != 0
 	}
 	e.file, e.problem = parseFile(text)
 	return e

@@ -67,6 +67,9 @@ func Load(ctx context.Context, env *Environment, needs ...Need) (Config, Warning
 		}
 	}
 	warnings := unknown(env.names(), known)
+	if env.open {
+		warnings = append(warnings, "the file .env can be read by every user of this machine, and holds secrets: chmod 0640 .env")
+	}
 	if len(problems) > 0 {
 		return c, warnings, &Error{Problems: inOrder(problems, known)}
 	}

@@ -37,13 +37,11 @@ func (v variable) shown(value string) string {
 }
 
 func shownURL(value string) string {
-	if _, rest, ok := strings.Cut(value, "://"); ok {
-		authority, path, _ := strings.Cut(rest, "/")
-		if strings.Contains(path, "@") && !strings.Contains(authority, "@") {
-			// A password with a slash in it: what looks like the host is a part of it.
-			return "set"
+	if strings.Contains(value, "://") {
+		if shown := ghl.RedactURL(value); shown != "…" {
+			return shown
 		}
-		return ghl.RedactURL(value)
+		return "set" // what looks like the host may be a part of the password
 	}
 	// A connection string in keyword/value form.
 	if parsed, err := pgx.ParseConfig(value); err == nil && strings.Contains(value, "=") {

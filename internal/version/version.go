@@ -16,18 +16,37 @@ type Info struct {
 	Platform string `json:"platform"`           // such as linux/amd64
 }
 
+// stamp and stampCommit are for builds without a checkout, as in an image: the
+// linker sets them (-X ghlsync/internal/version.stamp=v1.2.3). What the toolchain
+// recorded by itself goes before them, but for a version that is none.
+var stamp, stampCommit string
+
 // Read tells about this binary.
 var Read = sync.OnceValue(func() Info {
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
 		build = nil
 	}
-	return of(build)
+	return of(build).stamped(stamp, stampCommit)
 })
+
+// stamped fills in what the toolchain could not know.
+func (i Info) stamped(version, commit string) Info {
+	if i.Version == unknown && version != "" {
+		i.Version = version
+	}
+	if i.Commit == "" {
+		i.Commit = commit
+	}
+	return i
+}
+
+// unknown is the version of a build that has none.
+const unknown = "dev"
 
 // of takes what counts from build information; nil has none.
 func of(build *debug.BuildInfo) Info {
-	info := Info{Version: "dev", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	info := Info{Version: unknown, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if build == nil {
 		return info
 	}
