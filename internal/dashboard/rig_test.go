@@ -144,7 +144,7 @@ func (r *rig) Delivery() admin.Delivery {
 	s := r.deliverer.Status()
 	return admin.Delivery{
 		Enabled: s.Enabled, Paused: s.Paused, PauseReason: s.PauseReason, Detail: s.Detail, Breaker: s.Breaker, InFlight: s.InFlight,
-		PerSecond: 0.5, Quota: &admin.Quota{Max: 100, Remaining: 90, DailyMax: 200_000, DailyRemaining: 150_000, Reserved: true},
+		PerSecond: 0.5, Quota: &admin.Quota{Max: 100, Remaining: 90, DailyMax: 200_000, DailyRemaining: 150_000},
 	}
 }
 
