@@ -173,16 +173,18 @@ func (b *books) claim(ctx context.Context, tx state.Tx, now time.Time) (c claims
 		if err := b.lease(ctx, tx, now, room, &c); err != nil {
 			return c, err
 		}
-		if c.rows == room {
-			c.due = now // there may be more
-			return c, nil
-		}
+	}
+	if c.rows == room {
+		// There may be more, as soon as there is room. To find the next one takes as
+		// long as there are events that are due.
+		c.due = now
+		return c, nil
 	}
 	if c.due, err = tx.NextDue(ctx); err != nil {
 		return c, fmt.Errorf("find the next due event: %w", err)
 	}
 	switch {
-	case room == 0 || !reached(now, c.due):
+	case !reached(now, c.due):
 	case b.reserved(now).IsZero():
 		c.due = now.Add(lockedWait)
 	default:
