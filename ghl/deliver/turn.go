@@ -180,15 +180,15 @@ func (b *books) claim(ctx context.Context, tx state.Tx, now time.Time) (c claims
 		c.due = now
 		return c, nil
 	}
+	if !b.reserved(now).IsZero() {
+		c.due = now.Add(reservedWait)
+		return c, nil
+	}
 	if c.due, err = tx.NextDue(ctx); err != nil {
 		return c, fmt.Errorf("find the next due event: %w", err)
 	}
-	switch {
-	case !reached(now, c.due):
-	case b.reserved(now).IsZero():
+	if reached(now, c.due) {
 		c.due = now.Add(lockedWait)
-	default:
-		c.due = now.Add(reservedWait)
 	}
 	return c, nil
 }
