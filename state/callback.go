@@ -30,6 +30,19 @@ func NewOrphan(appointmentID string, of *Mapping, now time.Time) *Mapping {
 	return m
 }
 
+// Spare gives up the deletion of an orphan, whose appointment an event has again, and
+// reports whether it could: not while a call may still be acted on. What is left is
+// a settled row, which is pruned.
+func (m *Mapping) Spare(now time.Time) bool {
+	if !IsOrphan(m.ID) || m.open() {
+		return false
+	}
+	m.Call, m.AppointmentID, m.Hold, m.Parked, m.SyncError, m.Retracted = nil, "", NotHeld, "", "", false
+	m.GHL, m.GHLAt, m.UpdatedAt = GHLAbsent, now, now
+	m.schedule(now)
+	return true
+}
+
 // open reports whether a call may still be acted on.
 func (m *Mapping) open() bool { return m.Call != nil && m.Call.State != Rejected }
 

@@ -94,3 +94,16 @@ func TestLeavingPaysForItself(t *testing.T) {
 		t.Errorf("%v tokens are left, want 2 less than none", got)
 	}
 }
+
+// While nothing may leave, the store is not asked when the next event is due: of a
+// large backlog that takes long, and with each call that ends.
+func TestDueIsNotAskedForWithoutRoom(t *testing.T) {
+	t.Parallel()
+	b := booksForTest(8)
+	b.inFlight = b.capacity()
+	now := time.Now()
+	c, err := b.claim(t.Context(), nil, now) // there is no transaction to ask
+	if err != nil || !c.due.Equal(now) {
+		t.Errorf("it looks again at %s (%v), want as soon as there is room", c.due, err)
+	}
+}

@@ -127,39 +127,6 @@ func (b *books) record(ctx context.Context, tx state.Tx, now time.Time) ([]repor
 	return reports, nil
 }
 
-// disbelieve forgets the appointment ids that GHL names for one event although
-// another has them: an edit of the one would change the other's appointment, and
-// its deletion delete it. What stays is a call that was delivered without an id.
-func (b *books) disbelieve(ctx context.Context, tx state.Tx, rows map[state.EventID]*state.Mapping) error {
-	var news []string
-	for _, e := range b.unrecorded {
-		if m, id := rows[e.id], e.result.AppointmentID; m != nil && id != "" && id != m.AppointmentID {
-			news = append(news, id)
-		}
-	}
-	if len(news) == 0 {
-		return nil
-	}
-	holders, err := tx.Taken(ctx, news)
-	if err != nil {
-		return fmt.Errorf("look up appointment ids: %w", err)
-	}
-	for i := range b.unrecorded {
-		e := &b.unrecorded[i]
-		id := e.result.AppointmentID
-		if id == "" {
-			continue
-		}
-		if holder := holders[id]; holder == "" || holder == e.id {
-			holders[id] = e.id
-			continue
-		}
-		b.log.Warn(msgDisbelieved, keyEvent, string(e.id), keyAppointment, id)
-		e.result.AppointmentID = ""
-	}
-	return nil
-}
-
 // isInFlight reports whether e is the end of the call that the row has in flight.
 func (b *books) isInFlight(m *state.Mapping, e ended) bool {
 	return m != nil && m.Holds(b.o.Owner, e.request.DeliveryID, e.leaseUntil)
@@ -206,20 +173,22 @@ func (b *books) claim(ctx context.Context, tx state.Tx, now time.Time) (c claims
 		if err := b.lease(ctx, tx, now, room, &c); err != nil {
 			return c, err
 		}
-		if c.rows == room {
-			c.due = now // there may be more
-			return c, nil
-		}
+	}
+	if c.rows == room {
+		// There may be more, as soon as there is room. To find the next one takes as
+		// long as there are events that are due.
+		c.due = now
+		return c, nil
+	}
+	if !b.reserved(now).IsZero() {
+		c.due = now.Add(reservedWait)
+		return c, nil
 	}
 	if c.due, err = tx.NextDue(ctx); err != nil {
 		return c, fmt.Errorf("find the next due event: %w", err)
 	}
-	switch {
-	case room == 0 || !reached(now, c.due):
-	case b.reserved(now).IsZero():
+	if reached(now, c.due) {
 		c.due = now.Add(lockedWait)
-	default:
-		c.due = now.Add(reservedWait)
 	}
 	return c, nil
 }

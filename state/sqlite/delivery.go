@@ -15,8 +15,13 @@ var (
 		WHERE starts_at >= ? AND next_attempt_at <= ? ORDER BY starts_at, next_attempt_at LIMIT ?`
 	restSQL = "SELECT " + columnList + ` FROM ghl_sync_mappings
 		WHERE starts_at < ? AND next_attempt_at <= ? ORDER BY starts_at, next_attempt_at LIMIT ?`
-	urgentSQL = "SELECT " + columnList + ` FROM ghl_sync_mappings
-		WHERE next_attempt_at <= ? AND (starts_at >= ? AND starts_at < ? OR wanted = 'absent') ORDER BY starts_at, next_attempt_at LIMIT ?`
+	// Each part has its index: what can wait may be a million.
+	urgentSQL = "SELECT " + columnList + ` FROM ghl_sync_mappings WHERE sentra_event_id IN (
+			SELECT * FROM (SELECT sentra_event_id FROM ghl_sync_mappings
+				WHERE next_attempt_at <= ?1 AND starts_at >= ?2 AND starts_at < ?3 ORDER BY starts_at, next_attempt_at LIMIT ?4)
+			UNION SELECT * FROM (SELECT sentra_event_id FROM ghl_sync_mappings
+				WHERE next_attempt_at <= ?1 AND wanted = 'absent' ORDER BY starts_at, next_attempt_at LIMIT ?4)
+		) ORDER BY starts_at, next_attempt_at LIMIT ?4`
 	leasedSQL = "SELECT " + columnList + ` FROM ghl_sync_mappings
 		WHERE lease_until < ? ORDER BY lease_until LIMIT ?`
 )

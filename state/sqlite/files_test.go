@@ -175,7 +175,7 @@ func TestOlderSchemaIsMigrated(t *testing.T) {
 	path := made(t)
 	raw(t, path, "DROP INDEX ghl_sync_mappings_drift", "ALTER TABLE ghl_sync_mappings DROP COLUMN drift",
 		"ALTER TABLE ghl_sync_mappings DROP COLUMN drift_at")
-	raw(t, path, "DROP TABLE delivery_pause", "DROP INDEX ghl_sync_mappings_due",
+	raw(t, path, "DROP TABLE delivery_pause", "DROP INDEX ghl_sync_mappings_due_absent", "DROP INDEX ghl_sync_mappings_due",
 		"ALTER TABLE ghl_sync_mappings DROP COLUMN known", "ALTER TABLE ghl_sync_mappings DROP COLUMN starts_at",
 		"CREATE INDEX ghl_sync_mappings_due ON ghl_sync_mappings (next_attempt_at) WHERE next_attempt_at IS NOT NULL",
 		"DELETE FROM goose_db_version WHERE version_id > 1")

@@ -13,7 +13,7 @@ import (
 var migrations embed.FS
 
 // latestSchema is the number of the last migration.
-const latestSchema = 4
+const latestSchema = 5
 
 // migrate brings the schema up to date. Each migration is one transaction: a
 // crash in between leaves the version before, and the next start goes on.

@@ -106,6 +106,18 @@ func TestSearchUsesIndexes(t *testing.T) {
 	}
 }
 
+// What is urgent is found without what can wait, which may be a million.
+func TestUrgentUsesIndexes(t *testing.T) {
+	t.Parallel()
+	s := searchStore(t)
+	steps := strings.Join(plan(t, s, urgentSQL, 1, 2, 3, 4), "\n")
+	for _, want := range []string{"ghl_sync_mappings_due (starts_at>? AND starts_at<?)", "ghl_sync_mappings_due_absent"} {
+		if !strings.Contains(steps, want) {
+			t.Errorf("no %s in\n%s", want, steps)
+		}
+	}
+}
+
 // plan is what SQLite does for a query.
 func plan(t *testing.T, s *Store, query string, args ...any) (steps []string) {
 	t.Helper()
