@@ -194,6 +194,7 @@ const reservedWait = 10 * time.Second
 type claims struct {
 	calls []*call
 	rows  int       // written
+	more  bool      // rows were left that were due
 	due   time.Time // when to look again; zero: nothing is scheduled
 }
 
@@ -204,8 +205,8 @@ func (b *books) claim(ctx context.Context, tx state.Tx, now time.Time) (c claims
 		if err := b.lease(ctx, tx, now, room, &c); err != nil {
 			return c, err
 		}
-		if c.rows == room {
-			c.due = now // there may be more
+		if c.more {
+			c.due = now
 			return c, nil
 		}
 	}
@@ -228,6 +229,12 @@ func (b *books) lease(ctx context.Context, tx state.Tx, now time.Time, room int,
 	if err != nil {
 		return fmt.Errorf("find due events: %w", err)
 	}
+	may, err := b.spend(ctx, now, len(rows))
+	if err != nil {
+		return err
+	}
+	c.more = may < len(rows) || len(rows) == room // in which case there may be
+	rows = rows[:may]
 	for _, m := range rows {
 		switch err := m.Begin(now, b.caller); {
 		case errors.Is(err, state.ErrNothingDue):
