@@ -83,11 +83,11 @@ const (
 // Version orders what is known of one event. LSNs compare only within one
 // epoch; the epoch rises whenever the continuity of the stream is broken.
 type Version struct {
-	Epoch int64
+	Epoch int64 `json:"epoch"`
 	// LSN is a commit LSN for a change from the stream (the position of the
 	// commit record, Commit message, 'Final LSN' in Begin) and the consistent
 	// point for a row that a snapshot showed.
-	LSN pglogrepl.LSN
+	LSN pglogrepl.LSN `json:"commit_lsn"`
 }
 
 // Before reports whether v is older than o.
@@ -102,73 +102,73 @@ func (v Version) String() string { return fmt.Sprintf("%d@%s", v.Epoch, v.LSN) }
 
 // Call is a call to GHL that has left or is about to.
 type Call struct {
-	Operation  Operation
-	State      CallState
-	DeliveryID string
+	Operation  Operation `json:"operation"`
+	State      CallState `json:"state"`
+	DeliveryID string    `json:"delivery_id"`
 	// Body is the exact body, kept so that a repetition is the same to the byte.
-	Body []byte
+	Body []byte `json:"body,omitzero"`
 	// Hash and Revision are those of the mapping when the call was made.
-	Hash     string
-	Revision int64
+	Hash     string `json:"hash,omitzero"`
+	Revision int64  `json:"revision"`
 	// Before is what was known of GHL before the call; GHLUnknown once a try of
 	// the call may have been acted on.
-	Before Presence
+	Before Presence `json:"before"`
 	// Tries counts how often this very call was sent and not refused, the first
 	// and the one in flight included.
-	Tries     int
-	StartedAt time.Time
+	Tries     int       `json:"tries"`
+	StartedAt time.Time `json:"started_at,omitzero"`
 	// SettlesAt is when GHL is taken to have acted on a call of unknown outcome
 	// if it ever will: the end of the request plus GHL_SETTLE.
-	SettlesAt time.Time
+	SettlesAt time.Time `json:"settles_at,omitzero"`
 }
 
 // Mapping is all that is known of one Sentra event. Times are UTC with
 // microseconds; a zero time is NULL in a store.
 type Mapping struct {
-	ID EventID
+	ID EventID `json:"sentra_event_id"`
 
 	// The guide's columns; Status is derived.
-	AppointmentID string
-	LastAttempt   time.Time // last_sync_attempt
-	SyncError     string    // a code, never text from GHL or a row's value
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
+	AppointmentID string    `json:"ghl_appointment_id,omitzero"`
+	LastAttempt   time.Time `json:"last_sync_attempt,omitzero"` // last_sync_attempt
+	SyncError     string    `json:"sync_error,omitzero"`        // a code, never text from GHL or a row's value
+	CreatedAt     time.Time `json:"created_at,omitzero"`
+	UpdatedAt     time.Time `json:"updated_at,omitzero"`
 
 	// What is wanted.
-	EventType   string // onboarding or handover; the last known one of an absent event
-	Wanted      Wanted
-	Payload     []byte // the guide's event_data; nil when absent or not translatable
-	Hash        string // of the payload without updated_at; "" with no payload
-	Version     Version
-	CommittedAt time.Time // commit time of the change that set what is wanted
-	Revision    int64     // rises with every change of what is wanted
-	StartsAt    time.Time // of the event, the last known; zero if not known. Delivery goes by it.
+	EventType   string    `json:"event_type,omitzero"` // onboarding or handover; the last known one of an absent event
+	Wanted      Wanted    `json:"wanted"`
+	Payload     []byte    `json:"payload,omitzero"`      // the guide's event_data; nil when absent or not translatable
+	Hash        string    `json:"payload_hash,omitzero"` // of the payload without updated_at; "" with no payload
+	Version     Version   `json:"version"`
+	CommittedAt time.Time `json:"committed_at,omitzero"` // commit time of the change that set what is wanted
+	Revision    int64     `json:"revision"`              // rises with every change of what is wanted
+	StartsAt    time.Time `json:"starts_at,omitzero"`    // of the event, the last known; zero if not known. Delivery goes by it.
 
 	// What GHL has.
-	GHL     Presence
-	GHLHash string    // of the payload GHL has; "" if not known
-	GHLAt   time.Time // when that became known
-	Assumed bool      // recorded by the baseline as already in GHL, untouched since
-	Drift   Drift     // what somebody else did to it since; a delivered call ends it
-	DriftAt time.Time
+	GHL     Presence  `json:"ghl_state"`
+	GHLHash string    `json:"ghl_hash,omitzero"` // of the payload GHL has; "" if not known
+	GHLAt   time.Time `json:"ghl_at,omitzero"`   // when that became known
+	Assumed bool      `json:"assumed,omitzero"`  // recorded by the baseline as already in GHL, untouched since
+	Drift   Drift     `json:"drift,omitzero"`    // what somebody else did to it since; a delivered call ends it
+	DriftAt time.Time `json:"drift_at,omitzero"`
 	// Known is what GHL has, or may have, of the event, while its appointment's id
 	// is not known and neither the call nor Payload says it: the body of an earlier
 	// call, or an event_data object. It tells where to look the appointment up.
-	Known []byte
+	Known []byte `json:"known,omitzero"`
 
 	// Delivery.
-	Attempts    int       // calls since the last success or change
-	NextAttempt time.Time // zero: nothing is scheduled
-	LeaseOwner  string
-	LeaseUntil  time.Time // zero: no call in flight
-	Parked      string    // reason code; "" if not parked
-	Hold        Hold
-	Retracted   bool // the present retraction takes an appointment from GHL: it counts for the fuse
+	Attempts    int       `json:"attempts,omitzero"`        // calls since the last success or change
+	NextAttempt time.Time `json:"next_attempt_at,omitzero"` // zero: nothing is scheduled
+	LeaseOwner  string    `json:"lease_owner,omitzero"`
+	LeaseUntil  time.Time `json:"lease_until,omitzero"`   // zero: no call in flight
+	Parked      string    `json:"parked_reason,omitzero"` // reason code; "" if not parked
+	Hold        Hold      `json:"hold,omitzero"`
+	Retracted   bool      `json:"retracted,omitzero"` // the present retraction takes an appointment from GHL: it counts for the fuse
 	// UnsettledUntil is set while a call of unknown outcome was overtaken by a
 	// delete: GHL may act on that call until then, so the delete is sent once more
 	// after it.
-	UnsettledUntil time.Time
-	Call           *Call
+	UnsettledUntil time.Time `json:"unsettled_until,omitzero"`
+	Call           *Call     `json:"call,omitzero"`
 
 	stored Class
 }

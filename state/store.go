@@ -29,37 +29,37 @@ var (
 // Checkpoint is how far one slot's stream is durable here. It is written in the
 // same transaction as what it covers.
 type Checkpoint struct {
-	Slot string
+	Slot string `json:"slot"`
 	// LSN is an end LSN: every transaction whose commit LSN lies below it is in
 	// the state.
-	LSN         pglogrepl.LSN
-	Epoch       int64
-	SystemID    string
-	Timeline    int32
-	Database    string
-	Fingerprint string    // of publication and table, see package cdc
-	Capturer    string    // token of the process that may move the checkpoint
-	CommittedAt time.Time // commit time of the last transaction; zero if none yet
-	UpdatedAt   time.Time
+	LSN         pglogrepl.LSN `json:"end_lsn"`
+	Epoch       int64         `json:"epoch"`
+	SystemID    string        `json:"system_id"`
+	Timeline    int32         `json:"timeline"`
+	Database    string        `json:"database_name"`
+	Fingerprint string        `json:"fingerprint"`           // of publication and table, see package cdc
+	Capturer    string        `json:"capturer"`              // token of the process that may move the checkpoint
+	CommittedAt time.Time     `json:"committed_at,omitzero"` // commit time of the last transaction; zero if none yet
+	UpdatedAt   time.Time     `json:"updated_at,omitzero"`
 	// SnapshotLSN is the consistent point of the snapshot that is being taken; 0
 	// when none is. Found set at a start, the snapshot was interrupted and starts
 	// over.
-	SnapshotLSN pglogrepl.LSN
+	SnapshotLSN pglogrepl.LSN `json:"snapshot_lsn,omitzero"`
 	// Baseline is when the first snapshot was complete; zero before. Rows that a
 	// later snapshot finds without a record are new, not assumed.
-	Baseline time.Time
+	Baseline time.Time `json:"baseline_at,omitzero"`
 }
 
 // Attempt is the audit line of one call. It never holds a body.
 type Attempt struct {
-	EventID    EventID
-	Operation  Operation
-	DeliveryID string
-	StartedAt  time.Time
-	Duration   time.Duration // 0 if not known: a crash came before the answer
-	HTTPStatus int           // 0 without an answer
-	Outcome    string        // delivered, not_found, retry, permanent, unknown, paused
-	Code       string        // "" when delivered
+	EventID    EventID       `json:"sentra_event_id"`
+	Operation  Operation     `json:"operation"`
+	DeliveryID string        `json:"call_delivery_id"`
+	StartedAt  time.Time     `json:"started_at"`
+	Duration   time.Duration `json:"duration_ns,omitzero"` // 0 if not known: a crash came before the answer
+	HTTPStatus int           `json:"http_status,omitzero"` // 0 without an answer
+	Outcome    string        `json:"outcome"`              // delivered, not_found, retry, permanent, unknown, paused
+	Code       string        `json:"error_code,omitzero"`  // "" when delivered
 }
 
 // Filter selects mappings. Zero fields select all; set ones are joined by 'and'.
@@ -168,6 +168,9 @@ type DeliveryTx interface {
 	Leased(ctx context.Context, before time.Time, limit int) ([]*Mapping, error)
 	// Record appends audit lines.
 	Record(ctx context.Context, attempts ...Attempt) error
+	// Attempted keeps at as [Reader.LastAttempt] if it is later than what is kept, for
+	// an import: rows and audit lines that would tell may have been pruned.
+	Attempted(ctx context.Context, at time.Time) error
 	// SetPaused records that an operator paused delivery, or with a zero time that
 	// it goes on. Delivery obeys also after a restart.
 	SetPaused(ctx context.Context, at time.Time) error

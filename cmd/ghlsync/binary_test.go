@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"ghlsync/internal/postgres/pgtest"
 )
 
 // binary is the built program; TestMain makes it once.
@@ -21,9 +21,6 @@ var binary string
 
 func TestMain(m *testing.M) {
 	code, err := withBinary(m)
-	if err == nil && code == 0 {
-		err = goleak.Find()
-	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -41,7 +38,7 @@ func withBinary(m *testing.M) (code int, err error) {
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("build: %w\n%s", err, out)
 	}
-	return m.Run(), nil
+	return pgtest.Run(m), nil
 }
 
 // place is a working directory with an environment.

@@ -121,7 +121,7 @@ func newRoot(std streams) *cobra.Command {
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.AddCommand(newRun(std), newDemo(std), newSetup(std), newDoctor(std), newStatus(std), newMappings(std), newReconcile(std), newBackfill(std),
-		newPause(std), newResume(std), newShadow(std), newSlot(std), newSandbox(std), newConfig(std), newVersion(std))
+		newPause(std), newResume(std), newShadow(std), newSlot(std), newState(std), newSandbox(std), newConfig(std), newVersion(std))
 	return root
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,7 +28,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"completion", "bash"}, 0, "__start_ghlsync"},
 		{[]string{"frobnicate"}, 2, `!unknown command "frobnicate"`},
 		{[]string{"mappings", "frobnicate"}, 2, `!unknown command "frobnicate"`},
-		{[]string{"statsu", "--json"}, 2, `!unknown command "statsu" for "ghlsync"; did you mean status?`},
+		{[]string{"statsu", "--json"}, 2, `!unknown command "statsu" for "ghlsync"; did you mean status or state?`},
 		{[]string{"mappings", "lst", "--json"}, 2, "!did you mean list?"},
 		{[]string{"slot", "stat"}, 2, "!did you mean status?"},
 		{[]string{"status", "--jsn"}, 2, "!See 'ghlsync status --help'"},
@@ -53,7 +54,7 @@ func TestUsage(t *testing.T) {
 func TestHelpOfEveryCommand(t *testing.T) {
 	t.Parallel()
 	root := newRoot(streams{out: os.Stdout, err: os.Stderr})
-	for _, cmd := range append(root.Commands(), newMappings(streams{}).Commands()...) {
+	for _, cmd := range append(root.Commands(), slices.Concat(newMappings(streams{}).Commands(), newState(streams{}).Commands())...) {
 		if cmd.Name() == "version" || cmd.Name() == "mappings" {
 			continue
 		}

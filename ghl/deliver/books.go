@@ -24,6 +24,7 @@ type books struct {
 
 	inFlight   int     // calls claimed and not ended
 	unrecorded []ended // ended, and not yet durable
+	budget     allowance
 	dueAt      time.Time
 	pruneAt    time.Time
 	callTime   time.Duration // of late: of a call, and of a turn
@@ -143,7 +144,7 @@ func (b *books) take(e ended) {
 // a claim never waits for one, so it carries what is newest when it leaves.
 func (b *books) room(now time.Time) int {
 	free := min(b.capacity()-b.inFlight, b.gate.allow(now))
-	if free <= 0 || b.isStopping() {
+	if free <= 0 || b.isStopping() || now.Before(b.budget.nextAt) {
 		return 0
 	}
 	return int(min(float64(free), b.tokens(now)))
@@ -269,7 +270,7 @@ func (b *books) nextLook(now time.Time) time.Time {
 // nextClaim is when the next event may be claimed: it is due, the gate lets it
 // through, there is a token for it, and the store is to be tried.
 func (b *books) nextClaim(now time.Time) time.Time {
-	at := later(b.dueAt, b.storeAt)
+	at := later(later(b.dueAt, b.storeAt), b.budget.nextAt)
 	if opens := b.gate.opensAt(); !opens.IsZero() {
 		at = later(at, opens)
 	} else if b.gate.allow(now) == 0 {

@@ -74,6 +74,7 @@ type Options struct {
 	Timeout     time.Duration // GHL_TIMEOUT: of one call, its connection included
 	Rate        rate.Limit    // GHL_RATE: calls a second; rate.Inf: no limit
 	Burst       int           // GHL_BURST: calls that may leave at once after a pause
+	Budget      Budget        // where Rate and Burst are those of several together; nil: this one's
 	RetryBase   time.Duration // GHL_RETRY_BASE: bound of the first wait, and the first probe
 	RetryCap    time.Duration // GHL_RETRY_CAP: no wait is longer
 	Settle      time.Duration // GHL_SETTLE: from the end of an unknown call to its repetition; negative: none

@@ -23,6 +23,10 @@
 //   - 8: no URL, no body and no text from GHL is ever logged: ids, codes,
 //     statuses and times only.
 //
+// The rate is a bucket of tokens in memory. Where several deliver from one state
+// there is another in the state, the [Budget], from which each takes too what it has
+// calls for: together they stay within the rate.
+//
 // One gate serves the circuit breaker, the pause and the switch. It closes for a
 // Paused result (one loud message, not one an event), for a Retry-After or a rate
 // that is used up, and after five calls in a row without an answer; then it lets

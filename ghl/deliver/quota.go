@@ -29,7 +29,12 @@ type quota struct {
 
 // Pace waits until one more request may leave: for those that a call takes
 // beyond its first, which was paced when it was claimed.
-func (d *Deliverer) Pace(ctx context.Context) error { return d.limiter.Wait(ctx) }
+func (d *Deliverer) Pace(ctx context.Context) error {
+	if err := d.limiter.Wait(ctx); err != nil {
+		return err
+	}
+	return d.waitForToken(ctx)
+}
 
 // Observe takes what GHL says about its limits, and slows down as they come
 // near: with less than half of the interval's requests left, the rate is what is

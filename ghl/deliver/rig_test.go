@@ -15,17 +15,17 @@ import (
 	"time"
 
 	"github.com/jackc/pglogrepl"
-	"go.uber.org/goleak"
 	"golang.org/x/time/rate"
 
 	"ghlsync/ghl"
 	"ghlsync/ghl/deliver"
 	"ghlsync/ghl/sandbox"
+	"ghlsync/internal/postgres/pgtest"
 	"ghlsync/state"
 	"ghlsync/state/sqlite"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // patience is how long anything awaited may take on a loaded machine.
 const patience = 20 * time.Second

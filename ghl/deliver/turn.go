@@ -163,6 +163,7 @@ const reservedWait = 10 * time.Second
 type claims struct {
 	calls []*call
 	rows  int       // written
+	more  bool      // rows were left that were due
 	due   time.Time // when to look again; zero: nothing is scheduled
 }
 
@@ -174,7 +175,7 @@ func (b *books) claim(ctx context.Context, tx state.Tx, now time.Time) (c claims
 			return c, err
 		}
 	}
-	if c.rows == room {
+	if room <= 0 || c.more {
 		// There may be more, as soon as there is room. To find the next one takes as
 		// long as there are events that are due.
 		c.due = now
@@ -199,6 +200,12 @@ func (b *books) lease(ctx context.Context, tx state.Tx, now time.Time, room int,
 	if err != nil {
 		return fmt.Errorf("find due events: %w", err)
 	}
+	may, err := b.spend(ctx, now, len(rows))
+	if err != nil {
+		return err
+	}
+	c.more = may < len(rows) || len(rows) == room // in which case there may be
+	rows = rows[:may]
 	for _, m := range rows {
 		switch err := m.Begin(now, b.caller); {
 		case errors.Is(err, state.ErrNothingDue):

@@ -137,8 +137,9 @@ func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 	if d.target, err = newTarget(d.cfg, pace, observe); err != nil {
 		return fmt.Errorf("set up the client of GHL: %w", err)
 	}
+	budget, _ := any(d.store).(deliver.Budget) // of a state that is shared
 	deliverer, err = deliver.New(deliver.Options{
-		Store: d.store, Sender: d.target, Encode: d.target.Encode, LooksUp: g.Mode == config.API, Zone: d.cfg.Sentra.Timezone.Location(), Logger: d.log.With(slog.String("component", "deliver")),
+		Budget: budget, Store: d.store, Sender: d.target, Encode: d.target.Encode, LooksUp: g.Mode == config.API, Zone: d.cfg.Sentra.Timezone.Location(), Logger: d.log.With(slog.String("component", "deliver")),
 		Disabled: !g.WebhookEnabled, Owner: owner,
 		Concurrency: g.Concurrency, Timeout: g.Timeout, Rate: rate.Limit(g.Rate), Burst: g.Burst,
 		RetryBase: g.RetryBase, RetryCap: g.RetryCap, Hook: d.delivered,

@@ -88,20 +88,27 @@ func (t *tx) SetCheckpoint(ctx context.Context, prev *state.Checkpoint, next sta
 
 // checkpoint returns nil if the slot has none.
 func checkpoint(ctx context.Context, q queryer, slot string) (*state.Checkpoint, error) {
-	c := state.Checkpoint{Slot: slot}
-	var lsn, snapshot int64
-	var committed, updated, baseline *time.Time
-	err := q.QueryRow(ctx, `SELECT end_lsn, epoch, system_id, timeline, database_name, fingerprint, capturer,
-		committed_at, updated_at, snapshot_lsn, baseline_at FROM replication_checkpoints WHERE slot = $1`, slot).
-		Scan(&lsn, &c.Epoch, &c.SystemID, &c.Timeline, &c.Database, &c.Fingerprint, &c.Capturer,
-			&committed, &updated, &snapshot, &baseline)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
+	rows, err := q.Query(ctx, "SELECT "+checkpointColumns+" FROM replication_checkpoints WHERE slot = $1", slot)
 	if err != nil {
 		return nil, err
 	}
+	c, err := pgx.CollectExactlyOneRow(rows, readCheckpoint)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return c, err
+}
+
+const checkpointColumns = `slot, end_lsn, epoch, system_id, timeline, database_name, fingerprint, capturer,
+	committed_at, updated_at, snapshot_lsn, baseline_at`
+
+func readCheckpoint(row pgx.CollectableRow) (*state.Checkpoint, error) {
+	var c state.Checkpoint
+	var lsn, snapshot int64
+	var committed, updated, baseline *time.Time
+	err := row.Scan(&c.Slot, &lsn, &c.Epoch, &c.SystemID, &c.Timeline, &c.Database, &c.Fingerprint, &c.Capturer,
+		&committed, &updated, &snapshot, &baseline)
 	c.LSN, c.SnapshotLSN = pglogrepl.LSN(lsn), pglogrepl.LSN(snapshot)
 	c.CommittedAt, c.UpdatedAt, c.Baseline = moment(committed), moment(updated), moment(baseline)
-	return &c, nil
+	return &c, err
 }

@@ -70,24 +70,28 @@ func (t *tx) Record(ctx context.Context, lines ...state.Attempt) error {
 
 // attempts reads the audit of one event, latest first.
 func attempts(ctx context.Context, q queryer, id state.EventID, limit int) ([]state.Attempt, error) {
-	rows, err := q.Query(ctx, `SELECT operation, call_delivery_id, started_at, duration_us, coalesce(http_status, 0), outcome,
-		coalesce(error_code, '') FROM delivery_attempts WHERE sentra_event_id = $1 ORDER BY started_at DESC, id DESC LIMIT $2`,
-		storable(string(id)), limit)
+	rows, err := q.Query(ctx, "SELECT "+attemptColumns+` FROM delivery_attempts
+		WHERE sentra_event_id = $1 ORDER BY started_at DESC, id DESC LIMIT $2`, storable(string(id)), limit)
 	if err != nil {
 		return nil, err
 	}
-	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.Attempt, error) {
-		a := state.Attempt{EventID: id}
-		var took int64
-		err := row.Scan(&a.Operation, &a.DeliveryID, &a.StartedAt, &took, &a.HTTPStatus, &a.Outcome, &a.Code)
-		a.StartedAt = a.StartedAt.UTC()
-		a.Duration = time.Duration(took) * time.Microsecond
-		return a, err
-	})
+	lines, err := pgx.CollectRows(rows, readAttempt)
 	if len(lines) == 0 {
 		return nil, err
 	}
 	return lines, err
+}
+
+const attemptColumns = `sentra_event_id, operation, call_delivery_id, started_at, duration_us,
+	coalesce(http_status, 0), outcome, coalesce(error_code, '')`
+
+func readAttempt(row pgx.CollectableRow) (state.Attempt, error) {
+	var a state.Attempt
+	var took int64
+	err := row.Scan(&a.EventID, &a.Operation, &a.DeliveryID, &a.StartedAt, &took, &a.HTTPStatus, &a.Outcome, &a.Code)
+	a.StartedAt = a.StartedAt.UTC()
+	a.Duration = time.Duration(took) * time.Microsecond
+	return a, err
 }
 
 // SetPaused implements state.DeliveryTx.

@@ -42,6 +42,11 @@
 // ([state.Mapping.Holds]). Leases are reckoned by the server's clock, [Store.Now],
 // which whoever delivers is to be given as its clock.
 //
+// # GHL's rate
+//
+// It is for all daemons together: [Store.TakeTokens] takes from one bucket, by the
+// server's clock. A daemon that dies takes no more with it than it had just taken.
+//
 // # For operators
 //
 // The tables can be read with psql at any time, and are not to be written to beside

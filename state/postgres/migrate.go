@@ -18,9 +18,9 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// latestSchema is the number of the last migration. Those of package sqlite have
-// the same numbers.
-const latestSchema = 4
+// latestSchema is the number of the last migration. Those that package
+// sqlite has too have the same numbers there.
+const latestSchema = 6
 
 // migrate brings the schema up to date. Of several daemons that start at once one
 // does it, and the others wait. Each migration is one transaction: a crash in

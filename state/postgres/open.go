@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ghlsync/state"
@@ -22,6 +23,7 @@ const (
 	lockMigration    = 1
 	lockWriters      = 2
 	lockAppointments = 3
+	lockOpen         = 4 // see alone.go
 
 	defaultConnections = 4
 	oldestServer       = 140000
@@ -32,6 +34,9 @@ type Options struct {
 	// Connections is how many the store opens at most for its transactions, and as
 	// many again for reading. Default 4.
 	Connections int
+	// Alone keeps every other store that writes from the state, as long as this one
+	// is open. Where one is there, Open returns state.ErrLocked.
+	Alone bool
 }
 
 // Store is a state.Store in one schema of a PostgreSQL database. It is safe for
@@ -39,6 +44,7 @@ type Options struct {
 type Store struct {
 	Reader
 	writers  *pgxpool.Pool // apart: who waits for a Tx must not keep its holder from reading
+	alone    *pgx.Conn     // holds the lock of Options.Alone
 	systemID string
 	clock    atomic.Pointer[reading]
 }
@@ -58,6 +64,9 @@ func Open(ctx context.Context, url string, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	if s.pool, err = openPool(ctx, url, o, true); err != nil {
+		return nil, err
+	}
+	if err := s.keepOthersOut(ctx, o); err != nil {
 		return nil, err
 	}
 	if err := s.check(ctx); err != nil {
@@ -91,6 +100,9 @@ func (s *Store) Close() error {
 	if s.pool != nil {
 		s.pool.Close()
 	}
+	if s.alone != nil {
+		return fail("let others use the state", s.alone.Close(context.Background()))
+	}
 	return nil
 }
 
@@ -114,8 +126,11 @@ func openPool(ctx context.Context, url string, o Options, reads bool) (*pgxpool.
 	for name, value := range session {
 		params[name] = value
 	}
-	if reads {
+	switch {
+	case reads:
 		params["default_transaction_read_only"] = "on"
+	case !o.Alone:
+		config.AfterConnect = markOpen
 	}
 	if params["application_name"] == "" {
 		params["application_name"] = "ghlsync state"

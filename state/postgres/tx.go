@@ -223,6 +223,15 @@ func (t *tx) Page(ctx context.Context, f state.Filter, after state.EventID, limi
 	return t.read(ctx, "page mappings", query+t.lock(""), args...)
 }
 
+// Attempted implements state.DeliveryTx.
+func (t *tx) Attempted(ctx context.Context, at time.Time) error {
+	err := t.usable(ctx)
+	if err == nil {
+		t.attempted(at)
+	}
+	return err
+}
+
 func (t *tx) attempted(at time.Time) {
 	if at.After(t.lastAttempt) {
 		t.lastAttempt = at

@@ -86,16 +86,22 @@ func (t *tx) SetCheckpoint(ctx context.Context, prev *state.Checkpoint, next sta
 
 // checkpoint returns nil if the slot has none.
 func checkpoint(ctx context.Context, q queryer, slot string) (*state.Checkpoint, error) {
-	c := state.Checkpoint{Slot: slot}
-	var lsn, snapshot int64
-	var committed, updated, baseline sql.NullInt64
-	err := q.QueryRowContext(ctx, `SELECT end_lsn, epoch, system_id, timeline, database_name, fingerprint, capturer,
-		committed_at, updated_at, snapshot_lsn, baseline_at FROM replication_checkpoints WHERE slot = $1`, slot).
-		Scan(&lsn, &c.Epoch, &c.SystemID, &c.Timeline, &c.Database, &c.Fingerprint, &c.Capturer,
-			&committed, &updated, &snapshot, &baseline)
+	c, err := scanCheckpoint(q.QueryRowContext(ctx, "SELECT "+checkpointColumns+" FROM replication_checkpoints WHERE slot = $1", slot))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
+	return c, err
+}
+
+const checkpointColumns = `slot, end_lsn, epoch, system_id, timeline, database_name, fingerprint, capturer,
+	committed_at, updated_at, snapshot_lsn, baseline_at`
+
+func scanCheckpoint(row interface{ Scan(dest ...any) error }) (*state.Checkpoint, error) {
+	var c state.Checkpoint
+	var lsn, snapshot int64
+	var committed, updated, baseline sql.NullInt64
+	err := row.Scan(&c.Slot, &lsn, &c.Epoch, &c.SystemID, &c.Timeline, &c.Database, &c.Fingerprint, &c.Capturer,
+		&committed, &updated, &snapshot, &baseline)
 	if err != nil {
 		return nil, err
 	}

@@ -75,8 +75,7 @@ func (t *tx) Record(ctx context.Context, lines ...state.Attempt) error {
 
 // attempts reads the audit of one event, latest first.
 func attempts(ctx context.Context, q queryer, id state.EventID, limit int) (_ []state.Attempt, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT operation, call_delivery_id, started_at, duration_us,
-		coalesce(http_status, 0), outcome, coalesce(error_code, '') FROM delivery_attempts
+	rows, err := q.QueryContext(ctx, "SELECT "+attemptColumns+` FROM delivery_attempts
 		WHERE sentra_event_id = $1 ORDER BY started_at DESC, id DESC LIMIT $2`, string(id), limit)
 	if err != nil {
 		return nil, err
@@ -84,16 +83,25 @@ func attempts(ctx context.Context, q queryer, id state.EventID, limit int) (_ []
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	var out []state.Attempt
 	for rows.Next() {
-		a := state.Attempt{EventID: id}
-		var started, took int64
-		if err := rows.Scan(&a.Operation, &a.DeliveryID, &started, &took, &a.HTTPStatus, &a.Outcome, &a.Code); err != nil {
+		a, err := scanAttempt(rows)
+		if err != nil {
 			return nil, err
 		}
-		a.StartedAt = time.UnixMicro(started).UTC()
-		a.Duration = time.Duration(took) * time.Microsecond
 		out = append(out, a)
 	}
 	return out, rows.Err()
+}
+
+const attemptColumns = `sentra_event_id, operation, call_delivery_id, started_at, duration_us,
+	coalesce(http_status, 0), outcome, coalesce(error_code, '')`
+
+func scanAttempt(rows *sql.Rows) (state.Attempt, error) {
+	var a state.Attempt
+	var started, took int64
+	err := rows.Scan(&a.EventID, &a.Operation, &a.DeliveryID, &started, &took, &a.HTTPStatus, &a.Outcome, &a.Code)
+	a.StartedAt = time.UnixMicro(started).UTC()
+	a.Duration = time.Duration(took) * time.Microsecond
+	return a, err
 }
 
 // SetPaused implements state.DeliveryTx.

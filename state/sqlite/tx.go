@@ -189,6 +189,15 @@ func (t *tx) Save(ctx context.Context, rows ...*state.Mapping) error {
 // rowBytes is about what a row takes beside its payload, in table and indexes.
 const rowBytes = 300
 
+// Attempted implements state.DeliveryTx.
+func (t *tx) Attempted(ctx context.Context, at time.Time) error {
+	err := t.usable(ctx)
+	if err == nil {
+		t.attempted(at)
+	}
+	return err
+}
+
 func (t *tx) attempted(at time.Time) {
 	if at.After(t.lastAttempt) {
 		t.lastAttempt = at

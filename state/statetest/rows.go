@@ -112,9 +112,10 @@ func testRoundTrip(r *rig) {
 	})
 }
 
-// testEveryField has nothing unset, so that a field that is added comes under
-// the suite.
-func testEveryField(r *rig) {
+// everyField is one of each kind with nothing unset, so that a field that is added
+// comes under the suite.
+func everyField(t rapid.TB) (*state.Mapping, state.Checkpoint, state.Attempt) {
+	t.Helper()
 	m := retraction("a", start)
 	m.LastAttempt, m.SyncError, m.Payload, m.Hash = start, "HTTP_5XX", []byte("{}"), "h2"
 	m.Drift, m.DriftAt = state.DriftChanged, start
@@ -132,10 +133,15 @@ func testEveryField(r *rig) {
 		v := reflect.ValueOf(whole)
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() && v.Field(i).IsZero() {
-				r.Errorf("this test does not set %s.%s", v.Type(), f.Name)
+				t.Errorf("this test does not set %s.%s", v.Type(), f.Name)
 			}
 		}
 	}
+	return m, cp, line
+}
+
+func testEveryField(r *rig) {
+	m, cp, line := everyField(r)
 	r.change(func(ctx context.Context, tx state.Tx) error {
 		return errors.Join(tx.Save(ctx, m), tx.Record(ctx, line), tx.SetCheckpoint(ctx, nil, cp))
 	})

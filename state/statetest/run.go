@@ -54,6 +54,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Open) {
 		"checkpoint":                            testCheckpoint,
 		"checkpoint is fenced":                  testFenced,
 		"checkpoint and rows go together":       testCheckpointWithRows,
+		"an export has everything":              testExport,
+		"an export is of one moment":            testExportBesideTx,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

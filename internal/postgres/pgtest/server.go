@@ -31,9 +31,12 @@ var shared struct {
 	err      error // of the first attempt; every further test fails with it at once
 }
 
-// Main runs a package's tests, stops the shared server if one was started, checks that no goroutine is left, and exits
-// with the tests' code, or 1 where the check or the stop fails.
-func Main(m *testing.M, options ...goleak.Option) {
+// Main is Run, and exits with its code.
+func Main(m *testing.M, options ...goleak.Option) { os.Exit(Run(m, options...)) }
+
+// Run runs a package's tests, stops the shared server if one was started, and checks that no goroutine is left. It gives
+// the tests' code, or 1 where the check or the stop fails.
+func Run(m *testing.M, options ...goleak.Option) int {
 	code := m.Run()
 	if err := stopShared(); err != nil {
 		fmt.Fprintln(os.Stderr, "pgtest: stop the shared server:", err)
@@ -45,7 +48,7 @@ func Main(m *testing.M, options ...goleak.Option) {
 			code = 1
 		}
 	}
-	os.Exit(code)
+	return code
 }
 
 func stopShared() error {
