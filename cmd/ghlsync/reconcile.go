@@ -13,7 +13,6 @@ import (
 	"ghlsync/internal/daemon"
 	"ghlsync/internal/logging"
 	"ghlsync/internal/pipeline"
-	"ghlsync/state/sqlite"
 )
 
 const reconcileHelp = `Compare Sentra's events with the mappings, and mend what differs:
@@ -79,10 +78,10 @@ func reconcile(ctx context.Context, std streams, o admin.Reconcile, asJSON bool)
 	}
 	bar := newBar(std.err, "compared", "events")
 	var r admin.Reconciliation
-	err = writing(ctx, cfg, func(daemon *admin.Client) error {
-		r, err = daemon.Reconcile(ctx, o, bar.show)
+	err = writing(ctx, cfg, func(client *admin.Client) error {
+		r, err = client.Reconcile(ctx, o, bar.show)
 		return err
-	}, func(store *sqlite.Store) error {
+	}, func(store daemon.Store) error {
 		r, err = reconcileAlone(ctx, std, store, o, bar.show)
 		return err
 	})
@@ -100,7 +99,7 @@ func reconcile(ctx context.Context, std streams, o admin.Reconcile, asJSON bool)
 }
 
 // reconcileAlone works on a state whose daemon does not run.
-func reconcileAlone(ctx context.Context, std streams, store *sqlite.Store, o admin.Reconcile, progress func(done, total int64)) (r admin.Reconciliation, err error) {
+func reconcileAlone(ctx context.Context, std streams, store daemon.Store, o admin.Reconcile, progress func(done, total int64)) (r admin.Reconciliation, err error) {
 	cfg, _, err := config.Load(ctx, std.environment(), config.NeedSource, config.NeedSlot, config.NeedGHL, config.NeedLog)
 	if err != nil {
 		return r, err
@@ -116,7 +115,7 @@ func reconcileAlone(ctx context.Context, std streams, store *sqlite.Store, o adm
 
 // idle makes a capture that does not run, for a state whose daemon does not
 // either.
-func idle(ctx context.Context, std streams, store *sqlite.Store, needs ...config.Need) (*pipeline.Capture, error) {
+func idle(ctx context.Context, std streams, store daemon.Store, needs ...config.Need) (*pipeline.Capture, error) {
 	cfg, _, err := config.Load(ctx, std.environment(), needs...)
 	if err != nil {
 		return nil, err

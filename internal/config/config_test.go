@@ -262,3 +262,22 @@ func TestDistance(t *testing.T) {
 		}
 	}
 }
+
+// A state on a server is taken as it is, its options too, and shown without its
+// password.
+func TestStateOnAServer(t *testing.T) {
+	t.Parallel()
+	const url = "postgres://ghlsync:hunter2@db.example.com:5433/state?sslmode=verify-full&connect_timeout=5"
+	c, _, err := Load(t.Context(), FromMap(map[string]string{"STATE_URL": url}), NeedState)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.State.URL; got.Postgres.Reveal() != url || got.Path != "" || got.String() != "postgres://db.example.com:5433/…" {
+		t.Errorf("the state is %s", got)
+	}
+	for _, s := range c.Redacted() {
+		if strings.Contains(s.Value, "hunter2") {
+			t.Errorf("%s is shown as %s", s.Name, s.Value)
+		}
+	}
+}

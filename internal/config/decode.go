@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"ghlsync/ghl/callback"
 )
 
@@ -140,13 +142,18 @@ func (l *LogLevel) EnvDecode(v string) error {
 	return nil
 }
 
-// EnvDecode takes sqlite:PATH.
+// EnvDecode takes sqlite:PATH and postgres://….
 func (u *StateURL) EnvDecode(v string) error {
-	const mend = "use sqlite:PATH, such as sqlite:/var/lib/ghlsync/ghlsync.db"
+	const mend = "use sqlite:PATH, such as sqlite:/var/lib/ghlsync/ghlsync.db, or postgres://USER:PASSWORD@HOST:5432/DATABASE"
 	scheme, _, _ := strings.Cut(v, ":")
 	switch scheme {
 	case "postgres", "postgresql":
-		return bad("a state in Postgres is not available in this version", mend)
+		// The cause may quote the password.
+		if _, err := pgx.ParseConfig(v); err != nil || !strings.HasPrefix(v, scheme+"://") {
+			return bad("is not a connection string of PostgreSQL", mend)
+		}
+		*u = StateURL{Postgres: Secret(v)}
+		return nil
 	case "sqlite":
 	default:
 		return bad("has no known scheme", mend)
@@ -162,7 +169,7 @@ func (u *StateURL) EnvDecode(v string) error {
 	if strings.HasPrefix(path, ":memory:") || strings.ContainsAny(path, "?#\x00") {
 		return bad("is not the path of a plain file", mend)
 	}
-	u.Path = path
+	*u = StateURL{Path: path}
 	return nil
 }
 

@@ -72,18 +72,24 @@ const (
 	Stop   OnSlotLoss = "stop"
 )
 
-// StateURL says where the state is. Only sqlite is available.
+// StateURL says where the state is: in a file, or on a server. One of both is set.
 type StateURL struct {
 	// Path of the SQLite file, as given: relative to the working directory.
 	Path string
+	// Postgres is the connection string, a URL.
+	Postgres Secret
 }
 
-// String gives the URL back.
+// String gives the URL back, of a server scheme and host alone.
 func (u StateURL) String() string {
-	if u.Path == "" {
+	switch {
+	case u.Postgres != "":
+		return shownURL(u.Postgres.Reveal())
+	case u.Path == "":
 		return ""
+	default:
+		return sqliteScheme + u.Path
 	}
-	return sqliteScheme + u.Path
 }
 
 const sqliteScheme = "sqlite:"
