@@ -80,7 +80,18 @@ func printStatus(out io.Writer, s admin.Status) error {
 	line("mappings", fmt.Sprintf("%d: %d synced, %d pending (%d held), %d failed; and %d assumed to be in GHL",
 		m.Total, m.Synced, m.Pending, m.Held, m.Failed, m.Assumed))
 	line("delivery", deliveryLine(s.Delivery))
+	for _, i := range s.Instances {
+		line("instance", instanceLine(i))
+	}
 	return w.Flush()
+}
+
+func instanceLine(i admin.Instance) string {
+	text := fmt.Sprintf("%s at %s, version %s, since %s, last seen %s", i.Role, printable(i.HTTPAddr), printable(i.Version), moment(&i.StartedAt), moment(&i.LastSeen))
+	if !i.Alive {
+		text += ": gone, or frozen"
+	}
+	return text
 }
 
 func daemonLine(d admin.Daemon) string {

@@ -2,14 +2,17 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"ghlsync/ghl/sandbox"
+	postgresserver "ghlsync/internal/postgres"
 	"ghlsync/internal/postgres/pgtest"
 	"ghlsync/state"
 	"ghlsync/state/postgres"
@@ -79,7 +82,6 @@ func (r *rig) pair() (first, second *process, standby state.Instance) {
 func (r *rig) takesOver(standby state.Instance, since time.Time) time.Duration {
 	r.t.Helper()
 	r.until("the standby captures", func() bool { return r.capturer().ID == standby.ID })
-	r.ready()
 	r.until("the standby streams", func() bool { return r.phase(standby.HTTPAddr) == "streaming" })
 	return time.Since(since)
 }
@@ -203,6 +205,105 @@ func TestFrozenCapturerWakesUp(t *testing.T) {
 	r.insert("event-1", "onboarding", "After both")
 	r.caughtUp()
 	r.same()
+}
+
+// The state's server dies under load, with two daemons on it. Both go on when it is
+// back: nobody's calls are taken for a dead one's meanwhile, and nothing is doubled.
+func TestStateRestarts(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Own(t, postgresserver.Options{})
+	r := newRig(t, "STATE_URL="+pgtest.DatabaseOn(t, server).URL)
+	first, second, _ := r.pair()
+	load := r.play(13)
+	r.until("there is load", func() bool { return r.ghl.Stats().Requests > 100 })
+	for range 2 {
+		server.Kill()
+		if err := server.StartAgain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.until("one captures again", r.captures)
+	}
+	load.end(t)
+	r.caughtUp()
+	r.same()
+	if s := r.ghl.Stats(); s.Doubles != 0 {
+		t.Errorf("%d appointments were booked twice", s.Doubles)
+	}
+	for _, p := range []*process{first, second} {
+		if strings.Contains(p.stderr.String(), "interrupted") {
+			t.Error("calls of a living daemon were given up")
+		}
+		if code, _ := p.stop(); code != 0 {
+			t.Errorf("a stop ends with code %d", code)
+		}
+	}
+}
+
+// captures reports whether one daemon captures, and streams.
+func (r *rig) captures() bool {
+	r.t.Helper()
+	one := r.capturer()
+	return one.ID != "" && r.phase(one.HTTPAddr) == "streaming"
+}
+
+// Sentra fails over to its standby while three daemons run and the capturing one is
+// killed. What is left goes on from the new primary.
+func TestFailoverOfThree(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, nil, "STATE_URL="+pgtest.Database(t).URL)
+	first, second, _ := p.pair()
+	third, _ := p.joins()
+	for i := range 20 {
+		p.insert(fmt.Sprintf("event-%d", i), "onboarding", "Before")
+	}
+	p.caughtUp()
+	first.kill()
+	p.fail()
+	p.insert("event-20", "handover", "After")
+	p.until("one of the others captures", p.captures)
+	p.caughtUp()
+	p.same()
+	if s := p.ghl.Stats(); s.Doubles != 0 {
+		t.Errorf("%d appointments were booked twice", s.Doubles)
+	}
+	for _, d := range []*process{second, third} {
+		if code, _ := d.stop(); code != 0 {
+			t.Errorf("a stop ends with code %d", code)
+		}
+	}
+}
+
+// Every daemon, and a command without one, tells who there is.
+func TestStatusOfInstances(t *testing.T) {
+	t.Parallel()
+	r := newShared(t)
+	first, _, standby := r.pair()
+	type instances struct {
+		Instances []struct {
+			ID, Role string
+			Alive    bool
+		}
+	}
+	roles := func(document []byte) (all instances) {
+		if err := json.Unmarshal(document, &all); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	all := roles(r.get("http://" + standby.HTTPAddr + "/api/v1/status")).Instances
+	if len(all) != 2 || all[0].Role != "capturer" || all[1].Role != "standby" || all[1].ID != standby.ID || !all[0].Alive {
+		t.Errorf("the standby tells of %+v", all)
+	}
+	first.kill()
+	r.until("the killed one counts as gone", func() bool {
+		out, _, _ := r.run("status", "--json")
+		all := roles([]byte(out)).Instances
+		return len(all) == 2 && !all[0].Alive && all[1].Role == "capturer" && all[1].Alive
+	})
+	out, _, _ := r.run("status")
+	if !strings.Contains(out, "capturer at "+standby.HTTPAddr) || !strings.Contains(out, "gone, or frozen") {
+		t.Errorf("the text is\n%s", out)
+	}
 }
 
 // signal sends one to the process.
