@@ -42,9 +42,10 @@ type Shared interface {
 	Delivery() Store
 	// Now is the server's clock, by which leases are reckoned.
 	Now() time.Time
-	// Attend tells that the daemon is there, and whether it would capture. It returns
-	// whether it may, for CaptureLease from the moment of the call: of those who would
-	// one may. It forgets who was not seen for long.
+	// Attend tells that the daemon is there, and whether it would capture; if it would
+	// not, it is spared as long as somebody else is there. It returns whether it may,
+	// for CaptureLease from the moment of the call: one may. It forgets who was not
+	// seen for long.
 	Attend(ctx context.Context, self Instance, capture bool) (bool, error)
 	// Leave is the farewell: whoever would capture may at once.
 	Leave(ctx context.Context, id string) error

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -103,6 +104,12 @@ func reconcileAlone(ctx context.Context, std streams, store daemon.Store, o admi
 	cfg, _, err := config.Load(ctx, std.environment(), config.NeedSource, config.NeedSlot, config.NeedGHL, config.NeedLog)
 	if err != nil {
 		return r, err
+	}
+	switch addr, err := daemon.Working(ctx, store); {
+	case err != nil:
+		return r, err
+	case addr != "":
+		return r, fmt.Errorf("a daemon works on the state (its HTTP server is at %s): let HTTP_ADDR name it, or stop it first", addr)
 	}
 	log := logging.New(std.err, slog.LevelWarn, cfg.Log.Format)
 	capture := pipeline.New(daemon.CaptureOptions(cfg, log, store, "", func() {}))

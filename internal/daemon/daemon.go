@@ -109,7 +109,7 @@ func (d *Daemon) Start(ctx context.Context) (err error) {
 		return err
 	}
 	if d.member != nil {
-		d.member.start(ctx, d.admin.Addr(), d.heed)
+		d.member.start(ctx, d.admin.Addr(), d.able, d.heed)
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d.stopCapture = cancel
@@ -136,6 +136,12 @@ func (d *Daemon) join(ctx context.Context, id string) (err error) {
 		d.member, err = join(ctx, shared, state.Instance{ID: id, Version: version.Read().Version}, d.log)
 	}
 	return err
+}
+
+// able tells whether capture gets at the source. If not, another daemon may.
+func (d *Daemon) able() bool {
+	s := d.capture.Status()
+	return s.Phase != pipeline.Reconnecting || ClockOf(d.store)().Sub(s.Since) < state.CaptureLease
 }
 
 // heed obeys what others have written: commands, and daemons whose operators and

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-
 	"ghlsync/internal/config"
 	"ghlsync/internal/postgres/pgtest"
 	"ghlsync/state"

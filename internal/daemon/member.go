@@ -22,6 +22,7 @@ type member struct {
 	state state.Shared
 	log   *slog.Logger
 	heed  func(context.Context) error // what others have changed
+	able  func() bool                 // to capture
 	end   context.CancelFunc
 	ended chan struct{}
 
@@ -37,7 +38,7 @@ type member struct {
 func join(ctx context.Context, shared state.Shared, self state.Instance, log *slog.Logger) (*member, error) {
 	m := &member{
 		state: shared, self: self, stands: true, log: log, ended: make(chan struct{}),
-		heed: func(context.Context) error { return nil },
+		able: func() bool { return true },
 	}
 	if err := m.attend(ctx); err != nil {
 		return nil, fmt.Errorf("tell other daemons on the state: %w", err)
@@ -46,11 +47,10 @@ func join(ctx context.Context, shared state.Shared, self state.Instance, log *sl
 }
 
 // start keeps it up from now on.
-func (m *member) start(ctx context.Context, addr string, heed func(context.Context) error) {
+func (m *member) start(ctx context.Context, addr string, able func() bool, heed func(context.Context) error) {
 	m.mu.Lock()
-	m.self.HTTPAddr = addr
+	m.self.HTTPAddr, m.able, m.heed = addr, able, heed
 	m.mu.Unlock()
-	m.heed = heed
 	ctx, m.end = context.WithCancel(context.WithoutCancel(ctx))
 	go m.run(ctx)
 }
@@ -94,7 +94,7 @@ func (m *member) attend(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
 	m.mu.Lock()
-	self, stands := m.self, m.stands
+	self, stands := m.self, m.stands && m.able()
 	m.mu.Unlock()
 	asked := time.Now()
 	captures, err := m.state.Attend(ctx, self, stands)

@@ -29,10 +29,12 @@ const attendSQL = `WITH present AS (
 		VALUES ($1, $2, $3, clock_timestamp(), clock_timestamp())
 		ON CONFLICT (id) DO UPDATE SET http_addr = excluded.http_addr, last_seen = excluded.last_seen),
 	gone AS (DELETE FROM instances WHERE last_seen < clock_timestamp() - $4 * interval '1 microsecond' AND id <> $1),
-	yielded AS (DELETE FROM capture_lease WHERE instance_id = $1 AND NOT $5),
+	others AS MATERIALIZED (SELECT EXISTS (SELECT FROM instances
+		WHERE id <> $1 AND last_seen > clock_timestamp() - $6 * interval '1 microsecond') AS here),
+	yielded AS (DELETE FROM capture_lease WHERE instance_id = $1 AND NOT $5 AND (SELECT here FROM others)),
 	taken AS (
 		INSERT INTO capture_lease AS lease (id, instance_id, until)
-		SELECT 1, $1, clock_timestamp() + $6 * interval '1 microsecond' WHERE $5
+		SELECT 1, $1, clock_timestamp() + $6 * interval '1 microsecond' WHERE $5 OR NOT (SELECT here FROM others)
 		ON CONFLICT (id) DO UPDATE SET instance_id = excluded.instance_id, until = excluded.until
 			WHERE lease.instance_id = excluded.instance_id OR lease.until < clock_timestamp()
 		RETURNING 1)

@@ -35,6 +35,7 @@ func TestOneCaptures(t *testing.T) {
 		{"another", nil, "b", true, false},
 		{"the first again", nil, "a", true, true},
 		{"the first resigns", nil, "a", false, false},
+		{"the first resigned for good", nil, "a", false, false},
 		{"another then", nil, "b", true, true},
 		{"the first while it has it", nil, "a", true, false},
 		{"after a farewell", func() {
@@ -51,6 +52,20 @@ func TestOneCaptures(t *testing.T) {
 		if got := attend(t, s, step.id, step.capture); got != step.want {
 			t.Errorf("%s: %t", step.what, got)
 		}
+	}
+}
+
+// Who would rather not captures all the same while nobody else is there.
+func TestTheLastOneCaptures(t *testing.T) {
+	t.Parallel()
+	db := pgtest.DatabaseWithoutSchema(t)
+	s := openAt(t, db.URL, postgres.Options{})
+	if !attend(t, s, "a", false) || !attend(t, s, "a", false) {
+		t.Error("alone it may not")
+	}
+	attend(t, s, "b", true)
+	if attend(t, s, "a", false) || !attend(t, s, "b", true) {
+		t.Error("it does not give way")
 	}
 }
 
