@@ -45,7 +45,7 @@ What a webhook's workflow made has no marker. --adopt-by-time finds it by contac
 and time, where there is no doubt; what GHL has not got at all ('lost') is made
 again. Run it with --dry-run first, after a change of GHL_MODE to api.
 
-Without a running daemon it works on the state file. What the daemon has yet to
+Without a running daemon it works on the state itself. What the daemon has yet to
 capture counts as a difference then, and needs all settings of the daemon.
 
 The exit code is 0 also if there are differences.`

@@ -18,7 +18,9 @@ const statusHelp = `Tell how ghlsync is doing: health and why, how far the strea
 replication slot, counts of mappings, and delivery.
 
 It works with the daemon up or down. Without one, checkpoint and counts come from
-the state file, and the slot from Postgres if SENTRA_DATABASE_URL is set.
+the state, and the slot from Postgres if SENTRA_DATABASE_URL is set.
+
+Of a state in Postgres it lists the daemons that work on it.
 
 Exit code 0 if health is ok; 1 if it is degraded (a person should look) or down.`
 
