@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"time"
 
 	"ghlsync/internal/admin"
 	"ghlsync/internal/config"
@@ -26,31 +24,44 @@ type backend interface {
 	Do(ctx context.Context, v operate.Verb, s operate.Selection) (operate.Report, error)
 }
 
+// running is the daemon that a command may talk to. silence says why it does not,
+// where one has the state open all the same. A state on a server has none of its
+// own: any daemon will do, and HTTP_ADDR names one.
+func running(cfg config.Config) (client *admin.Client, silence string, err error) {
+	token := cfg.HTTP.Token.Reveal()
+	if cfg.State.URL.Postgres != "" {
+		return admin.NewClient(cfg.HTTP.Addr, token), "no daemon answers at HTTP_ADDR=" + cfg.HTTP.Addr, nil
+	}
+	holding, held, err := sqlite.Holder(cfg.State.URL.Path)
+	switch {
+	case err != nil || !held:
+		return nil, "", err
+	case holding.HTTPAddr == "":
+		return nil, fmt.Sprintf("process %d has the state open and does not serve HTTP (yet)", holding.PID), nil
+	default:
+		return admin.NewClient(holding.HTTPAddr, token), fmt.Sprintf("process %d has the state open and does not answer at %s", holding.PID, holding.HTTPAddr), nil
+	}
+}
+
 // reading runs a question that changes nothing. It goes to the daemon where one
-// answers, and to the state file otherwise: a daemon that hangs must not keep its
+// answers, and to the state otherwise: a daemon that hangs must not keep its
 // operator from looking.
 func reading(ctx context.Context, cfg config.Config, question func(backend) error) error {
-	holding, held, err := sqlite.Holder(cfg.State.URL.Path)
+	client, silence, err := running(cfg)
 	if err != nil {
 		return err
 	}
-	silence := ""
-	if held {
-		silence = fmt.Sprintf("process %d has the state open and does not serve HTTP (yet)", holding.PID)
-	}
-	if held && holding.HTTPAddr != "" {
-		err := question(admin.NewClient(holding.HTTPAddr, cfg.HTTP.Token.Reveal()))
-		if !errors.Is(err, admin.ErrUnreachable) {
+	if client != nil {
+		if err := question(client); !errors.Is(err, admin.ErrUnreachable) {
 			return err
 		}
-		silence = fmt.Sprintf("process %d has the state open and does not answer at %s", holding.PID, holding.HTTPAddr)
 	}
-	return readingFile(ctx, cfg, silence, question)
+	return readingState(ctx, cfg, silence, question)
 }
 
-// readingFile asks the state file. That there is none is for the question to
+// readingState asks the state itself. That there is none is for the question to
 // tell.
-func readingFile(ctx context.Context, cfg config.Config, silence string, question func(backend) error) (err error) {
+func readingState(ctx context.Context, cfg config.Config, silence string, question func(backend) error) (err error) {
 	service := &admin.Service{
 		SlotName: cfg.CDC.Slot,
 		Live:     admin.Offline{Enabled: cfg.GHL.WebhookEnabled, Silence: silence},
@@ -59,7 +70,7 @@ func readingFile(ctx context.Context, cfg config.Config, silence string, questio
 		service.Slots = slotinfo.New(url, cfg.CDC.Slot)
 		service.Events = eventinfo.New(daemon.SourceConfig(cfg, slog.New(slog.DiscardHandler)), daemon.RulesOf(cfg))
 	}
-	reader, opening := sqlite.OpenReadOnly(ctx, cfg.State.URL.Path)
+	reader, opening := daemon.OpenReader(ctx, cfg.State.URL)
 	if opening == nil {
 		defer func() { err = errors.Join(err, reader.Close()) }()
 		service.State = reader
@@ -72,25 +83,25 @@ func readingFile(ctx context.Context, cfg config.Config, silence string, questio
 // runs, which obeys at once; otherwise in the state, under its lock.
 func changing(ctx context.Context, cfg config.Config, work func(admin.Operator) error) error {
 	return writing(ctx, cfg,
-		func(daemon *admin.Client) error { return work(daemon) },
-		func(store *sqlite.Store) error { return work(operate.New(store, time.Now, nil)) })
+		func(client *admin.Client) error { return work(client) },
+		func(store daemon.Store) error { return work(operate.New(store, daemon.ClockOf(store), nil)) })
 }
 
 // writing runs what writes to the state: through the daemon where one runs,
-// otherwise on the state itself, under its lock.
-func writing(ctx context.Context, cfg config.Config, through func(*admin.Client) error, alone func(*sqlite.Store) error) (err error) {
-	path := cfg.State.URL.Path
-	holding, held, err := sqlite.Holder(path)
+// otherwise on the state itself: on a file under its lock, on a server beside
+// daemons, who look within a second.
+func writing(ctx context.Context, cfg config.Config, through func(*admin.Client) error, alone func(daemon.Store) error) (err error) {
+	client, _, err := running(cfg)
 	if err != nil {
 		return err
 	}
-	if held && holding.HTTPAddr != "" {
-		return through(admin.NewClient(holding.HTTPAddr, cfg.HTTP.Token.Reveal()))
+	if client != nil {
+		err := through(client)
+		if cfg.State.URL.Postgres == "" || !errors.Is(err, admin.ErrUnreachable) {
+			return err
+		}
 	}
-	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("there is no state at STATE_URL=%s: %w; start the daemon, or set STATE_URL to its file", cfg.State.URL, errors.Unwrap(err))
-	}
-	store, err := sqlite.Open(ctx, path, sqlite.Options{})
+	store, err := daemon.OpenExisting(ctx, cfg.State.URL)
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,8 @@ import (
 
 	"ghlsync/internal/admin"
 	"ghlsync/internal/config"
+	"ghlsync/internal/daemon"
 	"ghlsync/internal/pipeline"
-	"ghlsync/state/sqlite"
 )
 
 const backfillHelp = `Push events that existed at the first start and were taken to be in GHL already
@@ -60,10 +60,10 @@ func backfill(ctx context.Context, std streams, which pipeline.Backfill, dry, as
 	bar := newBar(std.err, "looked at", "events")
 	o := pipeline.BackfillOptions{Which: which, DryRun: dry, Progress: bar.show}
 	var r pipeline.BackfillReport
-	err = writing(ctx, cfg, func(daemon *admin.Client) error {
-		r, err = daemon.Backfill(ctx, o)
+	err = writing(ctx, cfg, func(client *admin.Client) error {
+		r, err = client.Backfill(ctx, o)
 		return err
-	}, func(store *sqlite.Store) error {
+	}, func(store daemon.Store) error {
 		capture, err := idle(ctx, std, store, config.NeedSource, config.NeedLog)
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,6 @@ import (
 	"ghlsync/internal/daemon"
 	"ghlsync/internal/logging"
 	"ghlsync/internal/pipeline"
-	"ghlsync/state/sqlite"
 )
 
 const reconcileHelp = `Compare Sentra's events with the mappings, and mend what differs:
@@ -45,7 +45,7 @@ What a webhook's workflow made has no marker. --adopt-by-time finds it by contac
 and time, where there is no doubt; what GHL has not got at all ('lost') is made
 again. Run it with --dry-run first, after a change of GHL_MODE to api.
 
-Without a running daemon it works on the state file. What the daemon has yet to
+Without a running daemon it works on the state itself. What the daemon has yet to
 capture counts as a difference then, and needs all settings of the daemon.
 
 The exit code is 0 also if there are differences.`
@@ -79,10 +79,10 @@ func reconcile(ctx context.Context, std streams, o admin.Reconcile, asJSON bool)
 	}
 	bar := newBar(std.err, "compared", "events")
 	var r admin.Reconciliation
-	err = writing(ctx, cfg, func(daemon *admin.Client) error {
-		r, err = daemon.Reconcile(ctx, o, bar.show)
+	err = writing(ctx, cfg, func(client *admin.Client) error {
+		r, err = client.Reconcile(ctx, o, bar.show)
 		return err
-	}, func(store *sqlite.Store) error {
+	}, func(store daemon.Store) error {
 		r, err = reconcileAlone(ctx, std, store, o, bar.show)
 		return err
 	})
@@ -100,10 +100,16 @@ func reconcile(ctx context.Context, std streams, o admin.Reconcile, asJSON bool)
 }
 
 // reconcileAlone works on a state whose daemon does not run.
-func reconcileAlone(ctx context.Context, std streams, store *sqlite.Store, o admin.Reconcile, progress func(done, total int64)) (r admin.Reconciliation, err error) {
+func reconcileAlone(ctx context.Context, std streams, store daemon.Store, o admin.Reconcile, progress func(done, total int64)) (r admin.Reconciliation, err error) {
 	cfg, _, err := config.Load(ctx, std.environment(), config.NeedSource, config.NeedSlot, config.NeedGHL, config.NeedLog)
 	if err != nil {
 		return r, err
+	}
+	switch addr, err := daemon.Working(ctx, store); {
+	case err != nil:
+		return r, err
+	case addr != "":
+		return r, fmt.Errorf("a daemon works on the state (its HTTP server is at %s): let HTTP_ADDR name it, or stop it first", addr)
 	}
 	log := logging.New(std.err, slog.LevelWarn, cfg.Log.Format)
 	capture := pipeline.New(daemon.CaptureOptions(cfg, log, store, "", func() {}))
@@ -116,7 +122,7 @@ func reconcileAlone(ctx context.Context, std streams, store *sqlite.Store, o adm
 
 // idle makes a capture that does not run, for a state whose daemon does not
 // either.
-func idle(ctx context.Context, std streams, store *sqlite.Store, needs ...config.Need) (*pipeline.Capture, error) {
+func idle(ctx context.Context, std streams, store daemon.Store, needs ...config.Need) (*pipeline.Capture, error) {
 	cfg, _, err := config.Load(ctx, std.environment(), needs...)
 	if err != nil {
 		return nil, err

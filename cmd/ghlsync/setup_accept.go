@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"ghlsync/cdc"
 	"ghlsync/internal/config"
 	"ghlsync/internal/daemon"
 	"ghlsync/internal/pipeline"
-	"ghlsync/state/sqlite"
 )
 
 // acceptSource lets the state go on with another source, once an operator has seen
@@ -21,7 +19,7 @@ func acceptSource(ctx context.Context, std streams, yes bool) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := openExisting(ctx, cfg.State.URL.Path)
+	store, err := daemon.OpenExisting(ctx, cfg.State.URL)
 	if err != nil {
 		return err
 	}
@@ -52,22 +50,9 @@ func acceptSource(ctx context.Context, std streams, yes bool) (err error) {
 			"what differs is sent, and what is gone is deleted in GHL, under GHL_DELETE_FUSE.\n")
 		return errNotWell
 	}
-	if err := pipeline.Accept(ctx, store, *prev, survey.Facts, time.Now()); err != nil {
+	if err := pipeline.Accept(ctx, store, *prev, survey.Facts, daemon.ClockOf(store)()); err != nil {
 		return err
 	}
 	say(std.out, "Accepted. Start the daemon: it takes a snapshot first.\n")
 	return nil
-}
-
-// openExisting opens the state for writing. That takes its lock: it fails while a
-// daemon runs, and says which. Unlike a daemon it makes none where there is none.
-func openExisting(ctx context.Context, path string) (*sqlite.Store, error) {
-	reader, err := sqlite.OpenReadOnly(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	if err := reader.Close(); err != nil {
-		return nil, err
-	}
-	return sqlite.Open(ctx, path, sqlite.Options{})
 }

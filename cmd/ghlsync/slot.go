@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"text/tabwriter"
 
@@ -204,12 +206,8 @@ func slotDrop(ctx context.Context, std streams, yes, asJSON bool) error {
 		return fmt.Errorf("there is no slot %s", cfg.CDC.Slot)
 	}
 	// It may be between two connections. Of a daemon elsewhere the server knows.
-	holding, held, err := sqlite.Holder(cfg.State.URL.Path)
-	switch {
-	case err != nil:
+	if err := nobodyRuns(ctx, cfg); err != nil {
 		return err
-	case held:
-		return fmt.Errorf("the daemon runs (process %d): stop it first", holding.PID)
 	}
 	if yes {
 		err = cdc.DropSlot(ctx, cdc.Config{URL: cfg.Sentra.DatabaseURL.Reveal(), Slot: cfg.CDC.Slot})
@@ -229,6 +227,30 @@ func slotDrop(ctx context.Context, std streams, yes, asJSON bool) error {
 	}
 	if err == nil && !yes {
 		return errNotWell
+	}
+	return err
+}
+
+// nobodyRuns is an error where a daemon works on the state.
+func nobodyRuns(ctx context.Context, cfg config.Config) error {
+	if cfg.State.URL.Postgres == "" {
+		holding, held, err := sqlite.Holder(cfg.State.URL.Path)
+		if held {
+			err = fmt.Errorf("the daemon runs (process %d): stop it first", holding.PID)
+		}
+		return err
+	}
+	reader, err := daemon.OpenReader(ctx, cfg.State.URL)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = reader.Close() }() // nothing was written
+	addr, err := daemon.Working(ctx, reader)
+	if addr != "" {
+		err = fmt.Errorf("a daemon runs (its HTTP server is at %s): stop it first", addr)
 	}
 	return err
 }

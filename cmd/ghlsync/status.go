@@ -18,7 +18,9 @@ const statusHelp = `Tell how ghlsync is doing: health and why, how far the strea
 replication slot, counts of mappings, and delivery.
 
 It works with the daemon up or down. Without one, checkpoint and counts come from
-the state file, and the slot from Postgres if SENTRA_DATABASE_URL is set.
+the state, and the slot from Postgres if SENTRA_DATABASE_URL is set.
+
+Of a state in Postgres it lists the daemons that work on it.
 
 Exit code 0 if health is ok; 1 if it is degraded (a person should look) or down.`
 
@@ -80,7 +82,18 @@ func printStatus(out io.Writer, s admin.Status) error {
 	line("mappings", fmt.Sprintf("%d: %d synced, %d pending (%d held), %d failed; and %d assumed to be in GHL",
 		m.Total, m.Synced, m.Pending, m.Held, m.Failed, m.Assumed))
 	line("delivery", deliveryLine(s.Delivery))
+	for _, i := range s.Instances {
+		line("instance", instanceLine(i))
+	}
 	return w.Flush()
+}
+
+func instanceLine(i admin.Instance) string {
+	text := fmt.Sprintf("%s at %s, version %s, since %s, last seen %s", i.Role, printable(i.HTTPAddr), printable(i.Version), moment(&i.StartedAt), moment(&i.LastSeen))
+	if !i.Alive {
+		text += ": gone, or frozen"
+	}
+	return text
 }
 
 func daemonLine(d admin.Daemon) string {

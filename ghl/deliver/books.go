@@ -27,6 +27,7 @@ type books struct {
 	budget     allowance
 	dueAt      time.Time
 	pruneAt    time.Time
+	abandonAt  time.Time     // zero: never
 	callTime   time.Duration // of late: of a call, and of a turn
 	turnTime   time.Duration
 
@@ -57,6 +58,9 @@ func newBooks(d *Deliverer) *books {
 // everything is recorded. An error says what could not be recorded.
 func (b *books) run(ctx context.Context) error {
 	b.dueAt, b.pruneAt = b.now(), b.now()
+	if b.o.Living != nil {
+		b.abandonAt = b.now()
+	}
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
 	for {
@@ -66,6 +70,8 @@ func (b *books) run(ctx context.Context) error {
 		switch {
 		case b.finished(ctx):
 			return b.leftOver()
+		case b.mustAbandon(now): // seldom, and not to be kept waiting by a busy store
+			b.settleStore(b.abandonDead(ctx))
 		case b.mustTurn(now):
 			b.settleStore(b.turn(ctx))
 		case b.mustPrune(now):
@@ -214,6 +220,10 @@ func (b *books) mustPrune(now time.Time) bool {
 	return !now.Before(b.storeAt) && !b.isStopping() && reached(now, b.pruneAt)
 }
 
+func (b *books) mustAbandon(now time.Time) bool {
+	return !now.Before(b.storeAt) && !b.isStopping() && reached(now, b.abandonAt)
+}
+
 // reached reports whether a time that may be none has come.
 func reached(now, at time.Time) bool { return !at.IsZero() && !now.Before(at) }
 
@@ -257,6 +267,9 @@ func (b *books) nextLook(now time.Time) time.Time {
 	}
 	if !b.isStopping() {
 		sooner(later(b.pruneAt, b.storeAt))
+		if !b.abandonAt.IsZero() {
+			sooner(later(b.abandonAt, b.storeAt))
+		}
 		if !b.dueAt.IsZero() && b.inFlight < b.capacity() {
 			sooner(b.nextClaim(now))
 		}

@@ -69,6 +69,10 @@ type Options struct {
 	Zone *time.Location
 	// Owner names this process in leases; "": a random name.
 	Owner string
+	// Living tells which owners may still be at the calls that they leased, this one
+	// among them. known is false while nobody can tell. nil: nobody else works on
+	// the store, so that every lease that is there at a Start is a dead process's.
+	Living func(ctx context.Context) (owners []string, known bool, err error)
 
 	Concurrency int           // GHL_CONCURRENCY: calls in flight at most
 	Timeout     time.Duration // GHL_TIMEOUT: of one call, its connection included
@@ -224,7 +228,8 @@ func orDefault[T comparable](field *T, value T) {
 }
 
 // Start ends the calls that a dead process left, as of unknown outcome, and
-// starts delivering. ctx bounds the start alone; [Deliverer.Stop] ends the rest.
+// starts delivering. Where others work on the store, such calls are looked for
+// from time to time instead. ctx bounds the start alone; [Deliverer.Stop] ends the rest.
 // After an error nothing runs.
 func (d *Deliverer) Start(ctx context.Context) error {
 	d.mu.Lock()
@@ -232,8 +237,10 @@ func (d *Deliverer) Start(ctx context.Context) error {
 	if d.started || d.stopped {
 		return errors.New("deliverer was started before: make a new one")
 	}
-	if err := d.books.abandon(ctx); err != nil {
-		return fmt.Errorf("take over calls of an earlier run: %w", err)
+	if d.o.Living == nil {
+		if err := d.books.abandon(ctx, nil); err != nil {
+			return fmt.Errorf("take over calls of an earlier run: %w", err)
+		}
 	}
 	paused, err := d.o.Store.PausedAt(ctx)
 	if err != nil {

@@ -16,7 +16,7 @@
 //     arrives while an event waits goes out with it.
 //   - 5: before a call leaves, its exact bytes and the fact that its outcome is
 //     unknown are durable. A call that a dead process left is found by
-//     [Deliverer.Start] and repeated, byte for byte under its delivery id, once
+//     [Deliverer.Start], or by another one that runs, and repeated, byte for byte under its delivery id, once
 //     Settle is over.
 //   - 6: a result is kept in memory until it is recorded, however long the store
 //     fails; meanwhile no new call leaves.
@@ -39,5 +39,6 @@
 // start with [Deliverer.Start] and are gone when [Deliverer.Stop] has returned.
 // A caller makes a store and a client, then New, Start, Wake after every commit
 // that may have made something due, Stop, and only then closes client and store.
-// One Deliverer at a time works on a state: Start takes over every lease.
+// One Deliverer at a time works on a state, and Start takes over every lease, unless
+// Options.Living tells whose stand.
 package deliver

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ghlsync/ghl"
@@ -239,18 +240,39 @@ func abandoned(m *state.Mapping) state.Attempt {
 // abandonBatch is how many calls of a dead process one transaction ends.
 const abandonBatch = 500
 
-// abandon ends, as of unknown outcome, the calls that a dead process left. It
-// runs before anything is claimed, so every lease is such a call's.
-func (b *books) abandon(ctx context.Context) error {
+// abandonEvery is how often calls of dead processes are looked for where several
+// work on one store.
+const abandonEvery = 2 * time.Second
+
+// abandonDead ends the calls whose makers are gone. A lease that ran out is not
+// enough: its owner may have its end in hand, and wait for the store. One that is
+// gone in truth only hangs, and goes on later, finds that its calls are not the
+// ones in flight any more ([books.isInFlight]).
+func (b *books) abandonDead(ctx context.Context) error {
+	b.abandonAt = b.now().Add(abandonEvery)
+	living, known, err := b.o.Living(ctx)
+	if err != nil {
+		return fmt.Errorf("find out whose calls are left: %w", err)
+	}
+	if !known {
+		return nil
+	}
+	return b.abandon(ctx, append(living, b.o.Owner))
+}
+
+// abandon ends, as of unknown outcome, the calls that dead processes left: those
+// that nobody of the living has leased.
+func (b *books) abandon(ctx context.Context, living []string) error {
 	total := 0
 	for {
-		n, err := b.abandonSome(ctx)
+		n, err := b.abandonSome(ctx, living)
 		if err != nil {
 			return err
 		}
 		total += n
 		if n < abandonBatch {
 			if total > 0 {
+				b.dueAt = b.now()
 				b.log.Warn(msgAbandoned, keyCalls, total, keySettle, b.o.Settle)
 			}
 			return nil
@@ -258,7 +280,7 @@ func (b *books) abandon(ctx context.Context) error {
 	}
 }
 
-func (b *books) abandonSome(ctx context.Context) (int, error) {
+func (b *books) abandonSome(ctx context.Context, living []string) (int, error) {
 	tx, err := b.o.Store.Begin(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("begin: %w", err)
@@ -270,6 +292,7 @@ func (b *books) abandonSome(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find leased events: %w", err)
 	}
+	rows = slices.DeleteFunc(rows, func(m *state.Mapping) bool { return slices.Contains(living, m.LeaseOwner) })
 	if len(rows) == 0 {
 		return 0, nil
 	}

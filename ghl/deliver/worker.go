@@ -87,11 +87,14 @@ func (d *Deliverer) work() {
 	}
 }
 
+// leaseReserve is how long before its lease a call ends at the latest.
+const leaseReserve = time.Second
+
 // send makes one call. It ends before the lease does, so that nobody repeats it
 // while it is still under way.
 func (d *Deliverer) send(c *call) ended {
 	started := d.now()
-	ctx, cancel := context.WithTimeout(d.callCtx, min(d.o.Timeout, c.leaseUntil.Sub(started)))
+	ctx, cancel := context.WithTimeout(d.callCtx, min(d.o.Timeout, c.leaseUntil.Sub(started)-leaseReserve))
 	defer cancel()
 	d.logTrigger(c)
 	result := d.o.Sender.Send(ctx, c.request)

@@ -107,6 +107,21 @@ func (s *Service) readState(ctx context.Context, d *Status) error {
 	if !paused.IsZero() {
 		d.Delivery.pausedByOperator(paused)
 	}
+	if err == nil {
+		err = s.readInstances(ctx, d)
+	}
+	return err
+}
+
+func (s *Service) readInstances(ctx context.Context, d *Status) error {
+	members, ok := s.State.(state.Members)
+	if !ok {
+		return nil
+	}
+	all, err := members.Instances(ctx)
+	for _, i := range all {
+		d.Instances = append(d.Instances, instance(i))
+	}
 	return err
 }
 

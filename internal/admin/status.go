@@ -32,6 +32,31 @@ type Status struct {
 	Canary   *Canary      `json:"canary"`
 	Mappings state.Counts `json:"mappings"`
 	Delivery Delivery     `json:"delivery"`
+	// Instances are the daemons on a state that is shared; left out of one in a file.
+	Instances []Instance `json:"instances,omitempty"`
+}
+
+// Instance is one of several daemons on a state.
+type Instance struct {
+	ID       string `json:"id"`
+	Role     string `json:"role"` // capturer or standby; both deliver
+	Version  string `json:"version"`
+	HTTPAddr string `json:"http_addr"`
+	// Alive: it was seen of late. One that went without a farewell is shown for a minute.
+	Alive     bool      `json:"alive"`
+	StartedAt time.Time `json:"started_at"`
+	LastSeen  time.Time `json:"last_seen"`
+}
+
+// instance is what the state says of one.
+func instance(i state.Instance) Instance {
+	role := "standby"
+	if i.Capturer {
+		role = "capturer"
+	}
+	return Instance{
+		ID: i.ID, Role: role, Version: i.Version, HTTPAddr: i.HTTPAddr, Alive: i.Alive, StartedAt: i.StartedAt, LastSeen: i.LastSeen,
+	}
 }
 
 // Daemon is the process that captures and delivers.

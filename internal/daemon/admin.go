@@ -22,7 +22,7 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 		SlotName: d.cfg.CDC.Slot,
 		Slots:    slotinfo.New(d.cfg.Sentra.DatabaseURL.Reveal(), d.cfg.CDC.Slot),
 		Events:   eventinfo.New(SourceConfig(d.cfg, d.log), RulesOf(d.cfg)),
-		Operator: operate.New(d.store, time.Now, d.deliverer),
+		Operator: operate.New(d.store, ClockOf(d.store), delivery{d}),
 		Works:    d.works(),
 		Live:     live{d},
 		Version:  version.Read().Version,
@@ -37,8 +37,10 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 	}
 	d.admin = server
 	d.trend.Start(dashboard.Sampler(service))
-	if err := d.store.Announce(server.Addr()); err != nil {
-		return fmt.Errorf("announce the HTTP address: %w", err)
+	if file, ok := d.store.(interface{ Announce(addr string) error }); ok {
+		if err := file.Announce(server.Addr()); err != nil {
+			return fmt.Errorf("announce the HTTP address: %w", err)
+		}
 	}
 	return nil
 }

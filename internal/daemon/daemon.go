@@ -6,9 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -22,7 +20,8 @@ import (
 	"ghlsync/internal/metrics"
 	"ghlsync/internal/pipeline"
 	"ghlsync/internal/trend"
-	"ghlsync/state/sqlite"
+	"ghlsync/internal/version"
+	"ghlsync/state"
 	"ghlsync/translator"
 )
 
@@ -41,7 +40,9 @@ type Daemon struct {
 	log   *slog.Logger
 	hooks Hooks
 
-	store     *sqlite.Store
+	store     Store
+	member    *member // nil: nobody shares the state
+	word      sync.Mutex
 	target    target
 	deliverer *deliver.Deliverer
 	capture   *pipeline.Capture
@@ -84,10 +85,7 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 // Start opens the state and starts everything. After an error nothing runs.
 func (d *Daemon) Start(ctx context.Context) (err error) {
 	token := rand.Text()
-	if d.store, err = sqlite.Open(ctx, d.cfg.State.URL.Path, sqlite.Options{}); err != nil {
-		if errors.Is(err, fs.ErrNotExist) { // the file itself would be made
-			err = fmt.Errorf("there is no directory %s: make it, or set STATE_URL to a file elsewhere: %w", filepath.Dir(d.cfg.State.URL.Path), err)
-		}
+	if d.store, err = OpenState(ctx, d.cfg.State.URL, token); err != nil {
 		return fmt.Errorf("open state: %w", err)
 	}
 	defer func() {
@@ -95,14 +93,23 @@ func (d *Daemon) Start(ctx context.Context) (err error) {
 			err = errors.Join(err, d.undo(ctx))
 		}
 	}()
+	if err = d.join(ctx, token); err != nil {
+		return err
+	}
 	if err = d.startDelivery(ctx, token); err != nil {
 		return err
 	}
 	options := CaptureOptions(d.cfg, d.log, d.store, token, d.deliverer.Wake)
 	options.Ping = d.deliverer.Ping
+	if d.member != nil {
+		options.May = d.member.mayCapture
+	}
 	d.capture = pipeline.New(options)
 	if err = d.startAdmin(ctx); err != nil {
 		return err
+	}
+	if d.member != nil {
+		d.member.start(ctx, d.admin.Addr(), d.able, d.heed)
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d.stopCapture = cancel
@@ -113,10 +120,35 @@ func (d *Daemon) Start(ctx context.Context) (err error) {
 // run captures until it is stopped or cannot go on.
 func (d *Daemon) run(ctx context.Context) {
 	defer close(d.captured)
-	if err := d.capture.Run(ctx); err != nil {
+	err := d.capture.Run(ctx)
+	if d.member != nil {
+		d.member.resign(context.WithoutCancel(ctx))
+	}
+	if err != nil {
 		d.err = err
 		close(d.done)
 	}
+}
+
+// join makes the daemon known to others, where the state is shared.
+func (d *Daemon) join(ctx context.Context, id string) (err error) {
+	if shared, ok := d.store.(state.Shared); ok {
+		d.member, err = join(ctx, shared, state.Instance{ID: id, Version: version.Read().Version}, d.log)
+	}
+	return err
+}
+
+// able tells whether capture gets at the source. If not, another daemon may.
+func (d *Daemon) able() bool {
+	s := d.capture.Status()
+	return s.Phase != pipeline.Reconnecting || ClockOf(d.store)().Sub(s.Since) < state.CaptureLease
+}
+
+// heed obeys what others have written: commands, and daemons whose operators and
+// captures made something due.
+func (d *Daemon) heed(ctx context.Context) error {
+	d.deliverer.Wake()
+	return delivery{d}.Hold(ctx, false)
 }
 
 // delivered tells all who watch of a call that ended and is recorded.
@@ -139,7 +171,8 @@ func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 	}
 	budget, _ := any(d.store).(deliver.Budget) // of a state that is shared
 	deliverer, err = deliver.New(deliver.Options{
-		Budget: budget, Store: d.store, Sender: d.target, Encode: d.target.Encode, LooksUp: g.Mode == config.API, Zone: d.cfg.Sentra.Timezone.Location(), Logger: d.log.With(slog.String("component", "deliver")),
+		Budget: budget, Store: deliveryOf(d.store), Now: ClockOf(d.store), Living: d.living(), Sender: d.target, Encode: d.target.Encode,
+		LooksUp: g.Mode == config.API, Zone: d.cfg.Sentra.Timezone.Location(), Logger: d.log.With(slog.String("component", "deliver")),
 		Disabled: !g.WebhookEnabled, Owner: owner,
 		Concurrency: g.Concurrency, Timeout: g.Timeout, Rate: rate.Limit(g.Rate), Burst: g.Burst,
 		RetryBase: g.RetryBase, RetryCap: g.RetryCap, Hook: d.delivered,
@@ -155,9 +188,17 @@ func (d *Daemon) startDelivery(ctx context.Context, owner string) error {
 	return nil
 }
 
+// living is nil where nobody shares the state.
+func (d *Daemon) living() func(context.Context) ([]string, bool, error) {
+	if d.member == nil {
+		return nil
+	}
+	return d.member.living
+}
+
 // CaptureOptions is what package pipeline needs of the configuration. changed is
 // called after every commit that changed a mapping.
-func CaptureOptions(cfg config.Config, log *slog.Logger, store pipeline.Store, token string, changed func()) pipeline.Options {
+func CaptureOptions(cfg config.Config, log *slog.Logger, store state.Store, token string, changed func()) pipeline.Options {
 	return pipeline.Options{
 		Source:   SourceConfig(cfg, log),
 		Store:    store,
@@ -166,6 +207,7 @@ func CaptureOptions(cfg config.Config, log *slog.Logger, store pipeline.Store, t
 		Zone:     cfg.Sentra.Timezone.Location(),
 		Fuse:     cfg.GHL.DeleteFuse,
 		Token:    token,
+		Now:      ClockOf(store),
 		Changed:  changed,
 		Canary:   cfg.CDC.Canary, WALBudget: int64(cfg.CDC.WALBudget),
 		Log: log.With(slog.String("component", "capture")),
@@ -223,6 +265,9 @@ func (d *Daemon) undo(ctx context.Context) error {
 	}
 	if d.admin != nil {
 		errs = append(errs, d.admin.Stop(ctx))
+	}
+	if d.member != nil {
+		d.member.leave(ctx)
 	}
 	d.trend.Stop()
 	if d.target != nil {

@@ -11,14 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"ghlsync/internal/config"
+	"ghlsync/internal/postgres/pgtest"
 	"ghlsync/state"
 	"ghlsync/state/sqlite"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // GHL_SETTLE=0 is no settling time, not the default one: a call whose answer was
 // lost is repeated at once.

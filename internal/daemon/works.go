@@ -14,6 +14,7 @@ import (
 	"ghlsync/internal/calendars"
 	"ghlsync/internal/config"
 	"ghlsync/internal/pipeline"
+	"ghlsync/state"
 )
 
 // works does what takes long.
@@ -48,17 +49,18 @@ func (d *Daemon) works() works {
 	return w
 }
 
-func newComparison(cfg config.Config, log *slog.Logger, store calendars.Store, client *api.Client, pace func(context.Context) error, changed func()) *calendars.Comparison {
+func newComparison(cfg config.Config, log *slog.Logger, store state.Store, client *api.Client, pace func(context.Context) error, changed func()) *calendars.Comparison {
+	now := ClockOf(store)
 	return &calendars.Comparison{
 		GHL: client.Paced(pace), Store: store, Fuse: cfg.GHL.DeleteFuse, Changed: changed,
-		Now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
+		Now: func() time.Time { return now().UTC().Truncate(time.Microsecond) },
 		Log: log.With(slog.String("component", "reconcile")),
 	}
 }
 
 // CompareAlone is the comparison with GHL where no daemon runs: nil in webhook
 // mode. What it makes due is sent by the next daemon.
-func CompareAlone(ctx context.Context, cfg config.Config, log *slog.Logger, store calendars.Store, o calendars.Options) (*calendars.Report, error) {
+func CompareAlone(ctx context.Context, cfg config.Config, log *slog.Logger, store state.Store, o calendars.Options) (*calendars.Report, error) {
 	if cfg.GHL.Mode != config.API {
 		return nil, webhookHasNoBook(o)
 	}

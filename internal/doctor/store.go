@@ -12,6 +12,7 @@ import (
 
 	"ghlsync/cdc"
 	"ghlsync/internal/config"
+	"ghlsync/internal/daemon"
 	"ghlsync/internal/pipeline"
 	"ghlsync/state"
 	"ghlsync/state/sqlite"
@@ -21,8 +22,8 @@ import (
 type store struct {
 	options Options
 
-	reader *sqlite.Reader // nil: there is none yet
-	held   bool           // a process works on it
+	reader daemon.Reader // nil: there is none yet
+	held   bool          // a process works on it
 }
 
 func (s *store) checks() []check {
@@ -39,25 +40,30 @@ func (s *store) close() {
 	}
 }
 
-func (s *store) path(ctx context.Context) (string, *Result) {
+// url is where the state is; a path in it is an absolute one.
+func (s *store) url(ctx context.Context) (config.StateURL, *Result) {
 	cfg, wrong := needing(ctx, s.options.Environment, "", config.NeedState)
-	if wrong != nil {
-		return "", wrong
+	if wrong != nil || cfg.State.URL.Postgres != "" {
+		return cfg.State.URL, wrong
 	}
 	path, err := filepath.Abs(cfg.State.URL.Path)
 	if err != nil {
 		r := failure(fmt.Errorf("find the state: %w", err))
-		return "", &r
+		return cfg.State.URL, &r
 	}
-	return path, nil
+	return config.StateURL{Path: path}, nil
 }
 
 // directory is asked for rights, and not tried: nothing is made.
 func (s *store) directory(ctx context.Context) Result {
-	path, wrong := s.path(ctx)
+	url, wrong := s.url(ctx)
 	if wrong != nil {
 		return *wrong
 	}
+	if url.Postgres != "" {
+		return good("the state is on a server: %s", url)
+	}
+	path := url.Path
 	dir := filepath.Dir(path)
 	info, err := os.Stat(dir)
 	switch {
@@ -78,20 +84,14 @@ func (s *store) directory(ctx context.Context) Result {
 }
 
 func (s *store) state(ctx context.Context) Result {
-	path, wrong := s.path(ctx)
+	url, wrong := s.url(ctx)
 	if wrong != nil {
 		return *wrong
 	}
-	holding, held, err := sqlite.Holder(path)
-	if err != nil {
-		return unanswered(err)
+	reader, err := daemon.OpenReader(ctx, url)
+	if err == nil {
+		s.reader = reader
 	}
-	s.held = held
-	by := "nobody has it open"
-	if held {
-		by = fmt.Sprintf("process %d has it open", holding.PID)
-	}
-	s.reader, err = sqlite.OpenReadOnly(ctx, path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return good("there is none yet: the first start makes it")
@@ -102,11 +102,32 @@ func (s *store) state(ctx context.Context) Result {
 	case err != nil:
 		return unanswered(err)
 	}
+	by, err := s.holder(ctx, url)
+	if err != nil {
+		return unanswered(err)
+	}
 	counts, err := s.reader.Counts(ctx)
 	if err != nil {
 		return unanswered(err)
 	}
 	return good("%s, %s", plural(int(counts.Total+counts.Assumed), "event", "events"), by)
+}
+
+// holder tells who works on the state.
+func (s *store) holder(ctx context.Context, url config.StateURL) (by string, err error) {
+	by = "nobody has it open"
+	if url.Postgres != "" {
+		addr, err := daemon.Working(ctx, s.reader)
+		if s.held = addr != ""; s.held {
+			by = "a daemon whose HTTP server is at " + addr + " works on it"
+		}
+		return by, err
+	}
+	holding, held, err := sqlite.Holder(url.Path)
+	if s.held = held; held {
+		by = fmt.Sprintf("process %d has it open", holding.PID)
+	}
+	return by, err
 }
 
 // prior is what the checkpoint says; nil if there is none. The second value is when

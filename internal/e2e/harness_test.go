@@ -240,6 +240,9 @@ func (r *rig) ready() {
 
 // addr is where the running daemon's HTTP server listens, "" before it does.
 func (r *rig) addr() string {
+	if url := r.env["STATE_URL"]; strings.HasPrefix(url, "postgres") {
+		return r.capturer().HTTPAddr
+	}
 	h, held, err := sqlite.Holder(strings.TrimPrefix(r.env["STATE_URL"], "sqlite:"))
 	if err != nil || !held {
 		return ""

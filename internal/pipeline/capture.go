@@ -24,7 +24,7 @@ const (
 	Starting     Phase = "starting"
 	Snapshotting Phase = "snapshotting"
 	Streaming    Phase = "streaming"
-	Standby      Phase = "standby" // another session has the slot
+	Standby      Phase = "standby" // another session has the slot, or another daemon the state
 	Reconnecting Phase = "reconnecting"
 	Stopped      Phase = "stopped"
 )
@@ -51,6 +51,9 @@ type Options struct {
 	Zone     *time.Location // in which Sentra's dates and times are meant
 	Fuse     int            // GHL_DELETE_FUSE; 0 is off
 	Token    string         // of this process, for the checkpoint
+	// May tells whether this process may capture, where several share the state; nil:
+	// it is alone.
+	May func() bool
 	// Canary is how often a canary goes through the stream; 0: never.
 	Canary time.Duration
 	// WALBudget is how much WAL the operator grants to the slot, in bytes, where
@@ -133,8 +136,16 @@ func (c *Capture) enter(p Phase, err error) {
 	}
 }
 
-// errStandby ends a session that found the slot in use.
-var errStandby = errors.New("the slot is in use by another session")
+var (
+	// errStandby ends a session that found the slot in use.
+	errStandby = errors.New("the slot is in use by another session")
+	// errNotOurTurn ends a session, or keeps one from beginning, where another
+	// process on the state captures.
+	errNotOurTurn = errors.New("another daemon on the state captures")
+)
+
+// may tells whether this process may capture.
+func (c *Capture) may() bool { return c.opts.May == nil || c.opts.May() }
 
 // Run captures until ctx is done, and returns nil then, or until a person has to
 // mend something, and returns that. Whatever else ends a session is retried.
@@ -170,7 +181,14 @@ func (c *Capture) Run(ctx context.Context) error {
 func (c *Capture) judgeEnd(err error, pause *backoff.ExponentialBackOff) (time.Duration, error) {
 	inUse := errors.Is(err, errStandby) || errors.Is(err, cdc.ErrSlotActive)
 	orphan := inUse && c.opts.Now().Sub(c.began) < orphanGrace
+	shared := c.opts.May != nil
 	switch {
+	case errors.Is(err, errNotOurTurn), shared && errors.Is(err, state.ErrFenced):
+		if c.Status().Phase != Standby {
+			c.log.Info("waiting as standby", slog.Any("reason", err))
+		}
+		c.enter(Standby, nil)
+		return standbyPoll, nil
 	case errors.Is(err, cdc.ErrOldTimeline):
 		// Retried below: a connection string that names several servers may lead to
 		// the right one next time. Nothing is read from this one.
@@ -199,6 +217,9 @@ func (c *Capture) judgeEnd(err error, pause *backoff.ExponentialBackOff) (time.D
 // session connects, makes sure that there is no hole between the checkpoint and
 // the slot, and streams until something breaks.
 func (c *Capture) session(ctx context.Context) error {
+	if !c.may() {
+		return errNotOurTurn
+	}
 	src, err := cdc.Open(ctx, c.opts.Source)
 	if err != nil {
 		return err

@@ -73,6 +73,9 @@ func (w *watcher) run(ctx context.Context) error {
 // look compares the source with the checkpoint once. That it cannot be looked at
 // is a warning: the stream is a connection of its own, and may be well.
 func (w *watcher) look(ctx context.Context) error {
+	if !w.c.may() {
+		return errNotOurTurn
+	}
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	facts, err := w.src.Inspect(ctx)

@@ -9,15 +9,11 @@ type reading struct {
 }
 
 // Now is the server's clock, by which leases are reckoned: it is the same for all
-// who share the state. It is taken with every Begin and carried on by the local
+// who share the state. It is taken with Open and every Begin and carried on by the local
 // monotonic clock, so a local clock that is wrong or set does not matter. It is
-// behind by less than the round trip of that Begin. Before the first it is the
-// local clock.
+// behind by less than the round trip of that.
 func (s *Store) Now() time.Time {
 	r := s.clock.Load()
-	if r == nil {
-		return time.Now().UTC()
-	}
 	return r.server.Add(time.Since(r.at))
 }
 

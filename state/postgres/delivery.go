@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,7 +20,12 @@ func (t *tx) Due(ctx context.Context, d state.Due) ([]*state.Mapping, error) {
 	}
 	from := startOf(d.From)
 	if !d.Before.IsZero() {
-		return due(d.Limit, "(starts_at >= $3 AND starts_at < $4 AND starts_at <> '-infinity' OR wanted = 'absent')", from, d.Before)
+		today, err := due(d.Limit, "starts_at >= $3 AND starts_at < $4 AND starts_at <> '-infinity'", from, d.Before)
+		if err != nil {
+			return nil, err
+		}
+		gone, err := due(d.Limit, "wanted = 'absent'")
+		return soonest(append(today, gone...), d.Limit), err
 	}
 	rows, err := due(d.Limit, "starts_at >= $3", from)
 	if err != nil || len(rows) == d.Limit || d.From.IsZero() {
@@ -26,6 +33,15 @@ func (t *tx) Due(ctx context.Context, d state.Due) ([]*state.Mapping, error) {
 	}
 	rest, err := due(d.Limit-len(rows), "starts_at < $3", from)
 	return append(rows, rest...), err
+}
+
+// soonest puts rows in order, each once, and cuts them.
+func soonest(rows []*state.Mapping, limit int) []*state.Mapping {
+	slices.SortFunc(rows, func(a, b *state.Mapping) int {
+		return cmp.Or(a.StartsAt.Compare(b.StartsAt), a.NextAttempt.Compare(b.NextAttempt), cmp.Compare(a.ID, b.ID))
+	})
+	rows = slices.CompactFunc(rows, func(a, b *state.Mapping) bool { return a.ID == b.ID })
+	return rows[:min(len(rows), limit)]
 }
 
 // startOf is -infinity for a zero time.

@@ -12,8 +12,11 @@
 //   - A connection that is lost while a Tx commits leaves its outcome open: Commit
 //     returns an error, and the Tx is stored whole or not at all.
 //   - A daemon that dies, hangs or is cut off keeps nobody waiting for longer than
-//     two minutes: the server ends what it left open.
-//   - Several daemons may open one state, and may start at once: one migrates.
+//     two minutes: the server ends what it left open; where others attend, they do
+//     within seconds.
+//   - Several daemons may open one state, and may start at once: one migrates. One
+//     of those that attend may capture ([state.Shared]).
+//   - A state that is one migration ahead is taken as it is.
 //
 // # Who waits for whom
 //

@@ -18,9 +18,14 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// latestSchema is the number of the last migration. Those that package
-// sqlite has too have the same numbers there.
-const latestSchema = 6
+// Daemons of two versions share a state while one after the other is upgraded: a
+// migration leaves to the version before what that uses. It adds tables, and columns
+// that have defaults; what is not used any more goes one version later. So a state
+// that is one migration ahead is taken as it is.
+
+// latestSchema is the number of the last migration. Those that package sqlite has
+// too have the same numbers there, up to the fourth.
+const latestSchema = 7
 
 // migrate brings the schema up to date. Of several daemons that start at once one
 // does it, and the others wait. Each migration is one transaction: a crash in
@@ -39,7 +44,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) (err error) {
 		return fmt.Errorf("wait for another daemon's migration: %w", err)
 	}
 	current, err := schemaVersion(ctx, pool) // that daemon may have been a newer one
-	if err != nil || current > latestSchema {
+	if err != nil || current >= latestSchema {
 		return errors.Join(err, checkSchema(current))
 	}
 	if err := createSchema(ctx, conn); err != nil {
@@ -89,7 +94,7 @@ func schemaVersion(ctx context.Context, pool *pgxpool.Pool) (version int64, err 
 }
 
 func checkSchema(current int64) error {
-	if current > latestSchema {
+	if current > latestSchema+1 {
 		return fmt.Errorf("%w: it has schema %d, this program knows %d: start the newer ghlsync again, or set STATE_URL to another database",
 			state.ErrNewerSchema, current, latestSchema)
 	}

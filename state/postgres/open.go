@@ -37,6 +37,9 @@ type Options struct {
 	// Alone keeps every other store that writes from the state, as long as this one
 	// is open. Where one is there, Open returns state.ErrLocked.
 	Alone bool
+	// Instance is the id that the store attends with, if it does. Its connections
+	// bear it, so that what a frozen daemon left open can be ended.
+	Instance string
 }
 
 // Store is a state.Store in one schema of a PostgreSQL database. It is safe for
@@ -45,6 +48,7 @@ type Store struct {
 	Reader
 	writers  *pgxpool.Pool // apart: who waits for a Tx must not keep its holder from reading
 	alone    *pgx.Conn     // holds the lock of Options.Alone
+	beats    *pgxpool.Pool // one connection: a daemon that waits for its turn lives
 	systemID string
 	clock    atomic.Pointer[reading]
 }
@@ -67,6 +71,9 @@ func Open(ctx context.Context, url string, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	if err := s.keepOthersOut(ctx, o); err != nil {
+		return nil, err
+	}
+	if s.beats, err = openPool(ctx, url, Options{Connections: 1, Instance: o.Instance, Alone: o.Alone}, false); err != nil {
 		return nil, err
 	}
 	if err := s.check(ctx); err != nil {
@@ -94,11 +101,10 @@ func OpenReadOnly(ctx context.Context, url string) (*Reader, error) {
 
 // Close ends all use of the database. It waits for open transactions.
 func (s *Store) Close() error {
-	if s.writers != nil {
-		s.writers.Close()
-	}
-	if s.pool != nil {
-		s.pool.Close()
+	for _, pool := range []*pgxpool.Pool{s.writers, s.beats, s.pool} {
+		if pool != nil {
+			pool.Close()
+		}
 	}
 	if s.alone != nil {
 		return fail("let others use the state", s.alone.Close(context.Background()))
@@ -132,7 +138,10 @@ func openPool(ctx context.Context, url string, o Options, reads bool) (*pgxpool.
 	case !o.Alone:
 		config.AfterConnect = markOpen
 	}
-	if params["application_name"] == "" {
+	switch {
+	case o.Instance != "":
+		params["application_name"] = instanceName + o.Instance
+	case params["application_name"] == "":
 		params["application_name"] = "ghlsync state"
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
@@ -174,9 +183,11 @@ func (s *Store) check(ctx context.Context) error {
 	var version int
 	var encoding, durable string
 	var standby bool
+	var now int64
 	err := s.pool.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, getdatabaseencoding(),
-		current_setting('synchronous_commit'), pg_is_in_recovery(), (SELECT system_identifier::text FROM pg_control_system())`).
-		Scan(&version, &encoding, &durable, &standby, &s.systemID)
+		current_setting('synchronous_commit'), pg_is_in_recovery(), (SELECT system_identifier::text FROM pg_control_system()),
+		(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`).
+		Scan(&version, &encoding, &durable, &standby, &s.systemID, &now)
 	switch {
 	case err != nil:
 		return fail("look at the state's server", err)
@@ -189,5 +200,6 @@ func (s *Store) check(ctx context.Context) error {
 	case standby:
 		return errors.New("the server of STATE_URL is a standby: name the primary")
 	}
+	s.setClock(now)
 	return nil
 }

@@ -76,6 +76,26 @@ func TestOtherSchemas(t *testing.T) {
 	}
 }
 
+// While daemons are upgraded one after the other, the older ones start on what the
+// newer ones have migrated. It goes no further than one version.
+func TestOneMigrationAhead(t *testing.T) {
+	t.Parallel()
+	db := pgtest.DatabaseWithoutSchema(t)
+	openAt(t, db.URL, postgres.Options{})
+	ahead := func() {
+		db.Exec(t, "insert into ghlsync.goose_db_version (version_id, is_applied) select max(version_id) + 1, true from ghlsync.goose_db_version")
+	}
+	ahead()
+	fill(t, openAt(t, db.URL, postgres.Options{}), 1)
+	ahead()
+	if s, err := postgres.Open(t.Context(), db.URL, postgres.Options{}); !errors.Is(err, state.ErrNewerSchema) {
+		t.Errorf("two ahead: %v", err)
+		if err == nil {
+			_ = s.Close()
+		}
+	}
+}
+
 // A role that may not create schemas uses one that was made for it.
 func TestRoleWithItsSchema(t *testing.T) {
 	t.Parallel()
