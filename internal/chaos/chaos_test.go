@@ -1,0 +1,130 @@
+package chaos
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"ghlsync/ghl/sandbox"
+	_ "ghlsync/internal/daemon" // the binary is built of it: a change of it makes the tests run again
+)
+
+// A proxy whose link is stuck keeps its goroutines: see straining.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
+}
+
+// short is a run of a few seconds, of faults that any machine can play.
+func short(t *testing.T, mode Mode, seed uint64) Options {
+	t.Helper()
+	o := Options{
+		Seed: seed, Mode: mode, Dir: t.TempDir(), Rounds: 1, Round: 4 * time.Second, Faults: 5, Out: t.Output(),
+		Kinds: []Kind{DaemonKilled, DaemonFrozen, BackendsGone, NetCut, NetHalfOpen, NetTorn, GHLFails, SlotDropped},
+	}
+	var err error
+	if o.Binary, err = Build(t.Context(), o.Dir, false); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func TestShortRun(t *testing.T) {
+	t.Parallel()
+	for mode, seed := range map[Mode]uint64{Webhook: 6, API: 8} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			report, err := Run(t.Context(), short(t, mode, seed))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report.Rounds != 1 || len(report.Failures) > 0 {
+				t.Errorf("%+v", report)
+			}
+			if len(report.Faults) < 3 || report.GHL.Acted < 20 || report.Samples == 0 || report.Attempts == 0 {
+				t.Errorf("hardly anything happened: %+v", report)
+			}
+		})
+	}
+}
+
+// The checks find what is wrong: a double, a loss, something resurrected, a word
+// too much in the log, and a request that nobody made.
+func TestChecksFindWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	o := short(t, Webhook, 1)
+	s, err := open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := s.quiet(t.Context(), Round{}); err != nil || len(s.report.Failures) > 0 {
+		t.Fatalf("%v, %v", err, s.report.Failures)
+	}
+	book := s.ghl.Appointments()
+	s.ghl.Put(sandbox.Appointment{SentraEventID: book[0].SentraEventID, Fields: book[0].Fields})
+	s.ghl.Remove(book[1].ID)
+	s.ghl.Put(sandbox.Appointment{SentraEventID: "deleted", Fields: book[1].Fields})
+	if _, err := s.daemon.log.WriteString("the client's name is Bait\n"); err != nil {
+		t.Fatal(err)
+	}
+	s.watch.judge(sample{position{1, 500}, 400})
+	s.watch.judge(sample{position{1, 450}, 460})
+	s.watch.last.epoch = 1
+	s.daemon.alone = []string{"exit status 1"}
+	if err := s.quiet(t.Context(), Round{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"has 2 appointments", "has no appointment", `event "deleted"`, `the log holds "bait"`, "went back", "was confirmed up to", "ended by itself",
+	} {
+		if !slices.ContainsFunc(s.report.Failures, func(f string) bool { return strings.Contains(f, want) }) {
+			t.Errorf("nothing tells %q: %q", want, s.report.Failures)
+		}
+	}
+}
+
+// A seed gives the same plan again, round by round, and another one another.
+func TestPlanReplays(t *testing.T) {
+	t.Parallel()
+	o := Options{Seed: 7, Round: 10 * time.Second, Faults: 6}
+	if !reflect.DeepEqual(o.Plan(3), o.Plan(3)) {
+		t.Error("a round is not the same again")
+	}
+	if reflect.DeepEqual(o.Plan(3).Load, o.Plan(4).Load) {
+		t.Error("two rounds are the same")
+	}
+	met := make(map[Kind]bool)
+	for n := range 300 {
+		for _, f := range o.Plan(n).Faults {
+			met[f.Kind] = true
+		}
+	}
+	if len(met) != len(weights) {
+		t.Errorf("%d kinds of faults come up, want %d", len(met), len(weights))
+	}
+}
+
+// The wall clock of a daemon that is built for it is what the file says.
+func TestBuiltClockIsWhatTheLibraryHas(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	overlay, err := clockOverlay(context.WithoutCancel(t.Context()), dir)
+	if err != nil || overlay == "" {
+		t.Fatalf("%q, %v", overlay, err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "overlay_time.go"))
+	if err != nil || !strings.Contains(string(text), "sec += shift.Load()") {
+		t.Errorf("the library's clock is not shifted: %v", err)
+	}
+}
