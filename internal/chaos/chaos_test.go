@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,10 +17,23 @@ import (
 	_ "ghlsync/internal/daemon" // the binary is built of it: a change of it makes the tests run again
 )
 
-// A proxy whose link is stuck keeps its goroutines: see straining.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
+	dir, err := os.MkdirTemp("", "ghlsync-chaos-test-")
+	if err != nil {
+		panic(err)
+	}
+	binary = sync.OnceValues(func() (Binary, error) { return Build(context.Background(), dir, false) })
+	goleak.VerifyTestMain(m,
+		// A proxy whose link is stuck keeps its goroutines: see straining.
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
+		goleak.Cleanup(func(code int) {
+			_ = os.RemoveAll(dir) // a temporary folder
+			os.Exit(code)
+		}))
 }
+
+// binary builds the daemon once for all tests.
+var binary func() (Binary, error)
 
 // short is a run of a few seconds, of faults that any machine can play.
 func short(t *testing.T, mode Mode, seed uint64) Options {
@@ -29,7 +43,7 @@ func short(t *testing.T, mode Mode, seed uint64) Options {
 		Kinds: []Kind{DaemonKilled, DaemonFrozen, BackendsGone, NetCut, NetHalfOpen, NetTorn, GHLFails, SlotDropped},
 	}
 	var err error
-	if o.Binary, err = Build(t.Context(), o.Dir, false); err != nil {
+	if o.Binary, err = binary(); err != nil {
 		t.Fatal(err)
 	}
 	return o

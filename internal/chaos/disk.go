@@ -93,6 +93,6 @@ func failSyncs(ctx context.Context, pid int, length time.Duration) error {
 	if err := cmd.Process.Signal(os.Interrupt); err != nil { // it lets go of the daemon and ends
 		return fmt.Errorf("end strace: %w", err)
 	}
-	<-ended
+	<-ended //nolint:errcheck // it was told to
 	return nil
 }

@@ -219,19 +219,14 @@ const ids = 80
 
 var types = []string{"onboarding", "handover", "onboarding", "handover", "firstdraft", "seconddraft"}
 
-const (
-	anyClient = `(SELECT id FROM clients ORDER BY md5(id::text || $2) LIMIT 1)`
-	// An event that GHL booked stays one of GHL's: out of scope and back it would
-	// rightly be another appointment than the one its description names.
-	ownEvent = ` AND id NOT LIKE 'booked-%'`
-)
+const anyClient = `(SELECT id FROM clients ORDER BY md5(id::text || $2) LIMIT 1)`
 
 // statement is the SQL of a change. All values are bait: they must show up in GHL
 // and nowhere else.
 func statement(change Change, random *rand.Rand) (sql string, args []any) {
 	id, salt := fmt.Sprintf("load-%d", random.IntN(ids)), fmt.Sprintf("%08x", random.Uint32())
 	typ, hour := types[random.IntN(len(types))], 8+random.IntN(10)
-	title, from, to := "Bait title "+salt, fmt.Sprintf("%02d:%02d", hour, random.IntN(60)), fmt.Sprintf("%02d:59", hour)
+	title, from, to := "Bait title "+salt, fmt.Sprintf("%02d:%02d", hour, random.IntN(59)), fmt.Sprintf("%02d:59", hour)
 	switch change {
 	case Edit:
 		return `UPDATE calendar_events SET title = $2, start_time = $3::text::time, end_time = $4::text::time, updated_at = NOW() WHERE id = $1`, []any{id, title, from, to}

@@ -50,7 +50,7 @@ func (s *stage) quiet(ctx context.Context, r Round) error {
 	if err := s.checkCounts(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "  quiet after %.1fs: %d appointments, %d requests, %d doubles\n",
+	s.say("  quiet after %.1fs: %d appointments, %d requests, %d doubles",
 		time.Since(began).Seconds(), s.ghl.Stats().Live, s.ghl.Stats().Requests, s.ghl.Stats().Doubles)
 	return nil
 }

@@ -84,12 +84,12 @@ func (s *stage) round(ctx context.Context, r Round) error {
 	if err := s.note(r); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "round %d: %d changes, %d faults\n", r.Number, len(r.Load), len(r.Faults))
+	s.say("round %d: %d changes, %d faults", r.Number, len(r.Load), len(r.Faults))
 	began := time.Now()
 	var playing sync.WaitGroup
 	wrong := make(chan error, len(r.Faults))
 	for _, f := range r.Faults {
-		fmt.Fprintf(s.out, "  %s\n", f)
+		s.say("  %s", f)
 		playing.Go(func() {
 			if sleep(ctx, time.Until(began.Add(f.At))) {
 				wrong <- s.play(ctx, f)
@@ -124,9 +124,13 @@ func (s *stage) note(r Round) error {
 	return errors.Join(err, f.Close())
 }
 
+// say is for people: whether they hear it changes nothing.
+func (s *stage) say(format string, args ...any) { _, _ = fmt.Fprintf(s.out, format+"\n", args...) }
+
+// fail notes what is wrong, once.
 func (s *stage) fail(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	fmt.Fprintln(s.out, "  WRONG:", text)
+	s.say("  WRONG: %s", text)
 	if !slices.Contains(s.report.Failures, text) {
 		s.report.Failures = append(s.report.Failures, text)
 	}
