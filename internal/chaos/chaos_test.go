@@ -39,7 +39,7 @@ var binary func() (Binary, error)
 func short(t *testing.T, mode Mode, seed uint64) Options {
 	t.Helper()
 	o := Options{
-		Seed: seed, Mode: mode, Dir: t.TempDir(), Rounds: 1, Round: 4 * time.Second, Faults: 5, Out: t.Output(),
+		Seed: seed, Mode: mode, Dir: t.TempDir(), Rounds: 1, Round: 4 * time.Second, Faults: 6, Out: t.Output(),
 		Kinds: []Kind{DaemonKilled, DaemonFrozen, BackendsGone, NetCut, NetHalfOpen, NetTorn, GHLFails, SlotDropped},
 	}
 	var err error
@@ -51,7 +51,7 @@ func short(t *testing.T, mode Mode, seed uint64) Options {
 
 func TestShortRun(t *testing.T) {
 	t.Parallel()
-	for mode, seed := range map[Mode]uint64{Webhook: 6, API: 8} {
+	for mode, seed := range map[Mode]uint64{Webhook: 3111, API: 881} {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
 			report, err := Run(t.Context(), short(t, mode, seed))

@@ -81,9 +81,18 @@ func (s *stage) strike(ctx context.Context, f Fault) error {
 	return nil
 }
 
-// jump is how far a clock jumps: up to two hours, forward or back.
+// jump is how far a clock jumps: up to two hours back, or forward. The daemon's
+// goes forward by no more than 45 s: it comes back at the fault's end, and what
+// was put off in between stays put off for as long as that.
 func (f Fault) jump() time.Duration {
-	return time.Duration(f.Pick%14_400)*time.Second - 2*time.Hour
+	if f.Kind == DaemonClock && f.Pick&1 == 1 {
+		return time.Duration(f.Pick%45) * time.Second
+	}
+	span := 4 * time.Hour
+	if f.Kind == DaemonClock {
+		span = 2 * time.Hour
+	}
+	return time.Duration(f.Pick%uint64(span/time.Second))*time.Second - 2*time.Hour
 }
 
 // jumpDaemon shifts the daemon's wall clock while it runs, and back again.

@@ -127,7 +127,7 @@ func (o Options) Plan(number int) Round {
 	for at := time.Duration(0); at < o.Round; at += time.Duration(random.IntN(60)) * time.Millisecond {
 		r.Load = append(r.Load, Step{At: at, Change: pickChange(random), Pick: random.Uint64()})
 	}
-	for range 1 + random.IntN(o.Faults) {
+	for range (o.Faults+1)/2 + random.IntN(o.Faults/2+1) {
 		f := Fault{Kind: o.pickKind(random), Pick: random.Uint64()}
 		f.At = time.Duration(random.Int64N(int64(o.Round * 3 / 4))).Truncate(time.Millisecond)
 		f.For = 100*time.Millisecond + time.Duration(random.Int64N(int64(o.Round/2))).Truncate(time.Millisecond)

@@ -65,6 +65,10 @@ func Run(ctx context.Context, o Options) (report Report, err error) {
 		return Report{}, err
 	}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	// What comes and goes before the first snapshot is nobody's to see.
+	if err := s.quiet(ctx, Round{}); err != nil {
+		return s.report, fmt.Errorf("start: %w", err)
+	}
 	for n := 1; (o.Rounds == 0 || n <= o.Rounds) && (o.For == 0 || time.Since(began) < o.For) && ctx.Err() == nil; n++ {
 		if err := s.round(ctx, o.Plan(n)); err != nil {
 			s.count()
