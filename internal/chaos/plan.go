@@ -99,6 +99,10 @@ func (k Kind) hole() bool {
 	return slices.Contains([]Kind{SlotDropped, PublicationCut, PublicationNew, TableAnew}, k)
 }
 
+func (r Round) hole() bool {
+	return slices.ContainsFunc(r.Faults, func(f Fault) bool { return f.Kind.hole() })
+}
+
 // network tells of the kinds that strike a proxy.
 func (k Kind) network() bool {
 	return slices.Contains([]Kind{NetCut, NetSlow, NetHalfOpen, NetNarrow, NetTorn}, k)

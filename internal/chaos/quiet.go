@@ -47,7 +47,7 @@ func (s *stage) quiet(ctx context.Context, r Round) error {
 	if err := s.compare(ctx, conn, r); err != nil {
 		return err
 	}
-	if err := s.checkCounts(ctx); err != nil {
+	if err := s.checkCounts(ctx, r); err != nil {
 		return err
 	}
 	s.say("  quiet after %.1fs: %d appointments, %d requests, %d doubles",
@@ -94,10 +94,6 @@ func (s *stage) differences(ctx context.Context, conn *pgx.Conn, r Round) ([]str
 	if err != nil {
 		return nil, err
 	}
-	hole := false
-	for _, f := range r.Faults {
-		hole = hole || f.Kind.hole()
-	}
 	var left []string
 	for _, d := range result.Differences {
 		if s.o.Mode == API && strings.Contains(d, ": client_") {
@@ -106,7 +102,7 @@ func (s *stage) differences(ctx context.Context, conn *pgx.Conn, r Round) ([]str
 		}
 		id, unseen := strings.CutPrefix(d, "appointment ")
 		id, _, _ = strings.Cut(id, " ")
-		if unseen && hole && strings.Contains(d, `(event "", `) && s.ghl.Remove(id) {
+		if unseen && r.hole() && strings.Contains(d, `(event "", `) && s.ghl.Remove(id) {
 			s.report.Unseen++
 			continue
 		}

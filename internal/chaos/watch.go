@@ -27,6 +27,7 @@ type watch struct {
 	mu      sync.Mutex
 	samples int
 	last    position
+	epoch   int64 // at the last quiet point
 	wrong   []string
 	// ahead are samples with a slot that is confirmed beyond the checkpoint. They are
 	// wrong unless the slot had just been made anew, for which the epoch rises.
@@ -82,11 +83,16 @@ func (w *watch) judge(s sample) {
 	}
 }
 
-// settled gives what has turned out wrong, once everything is quiet.
-func (w *watch) settled() []string {
+// settled gives what has turned out wrong, once everything is quiet. An epoch may
+// begin only where the stream had a hole.
+func (w *watch) settled(hole bool) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	wrong := w.wrong
+	if w.epoch != 0 && w.last.epoch != w.epoch && !hole {
+		wrong = append(wrong, fmt.Sprintf("epoch %d became %d, and nothing had made a hole", w.epoch, w.last.epoch))
+	}
+	w.epoch = w.last.epoch
 	for _, s := range w.ahead {
 		if s.epoch == w.last.epoch {
 			wrong = append(wrong, fmt.Sprintf("the slot was confirmed up to %s while the state had %s of epoch %d", s.confirmed, s.lsn, s.epoch))
