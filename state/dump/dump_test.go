@@ -126,7 +126,7 @@ func TestDamagedExports(t *testing.T) {
 			t.Errorf("%s: client data: %v", what, err)
 		}
 	}
-	for n := range whole {
+	for n := 0; n < len(whole); n += 3 {
 		refused(fmt.Sprintf("an export cut off at %d", n), whole[:n], dump.ErrDamaged, dump.ErrForeign)
 		flipped := bytes.Clone(whole)
 		flipped[n] ^= 1 << (n % 8)
