@@ -26,6 +26,7 @@ type member struct {
 	end   context.CancelFunc
 	ended chan struct{}
 
+	asking  sync.Mutex // one at a time: a resignation is not overtaken
 	mu      sync.Mutex
 	self    state.Instance
 	stands  bool      // for capture
@@ -91,6 +92,8 @@ func (m *member) once(ctx context.Context) {
 // attend tells of the daemon once. The lease is reckoned from before the question,
 // so that it never counts for longer here than there.
 func (m *member) attend(ctx context.Context) error {
+	m.asking.Lock()
+	defer m.asking.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
 	m.mu.Lock()

@@ -367,6 +367,70 @@ func TestStatusOfInstances(t *testing.T) {
 	}
 }
 
+// Commands beside daemons: what the state itself can do is done there, what one
+// daemon alone can do is refused with its address, and done through it.
+func TestCommandsBesideDaemons(t *testing.T) {
+	t.Parallel()
+	r := newShared(t)
+	_, _, standby := r.pair()
+	r.insert("event-1", "onboarding", "Made")
+	r.caughtUp()
+	capturer := r.capturer()
+	for _, c := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"doctor", -1, "a daemon whose HTTP server is at " + capturer.HTTPAddr},
+		{"doctor", -1, "the state is on a server"},
+		{"slot drop --yes", 1, "a daemon runs (its HTTP server is at " + capturer.HTTPAddr},
+		{"reconcile --dry-run", 1, "a daemon works on the state (its HTTP server is at " + capturer.HTTPAddr},
+		{"setup --accept-source", 0, "belongs to this source already"},
+		{"backfill --all", 0, "0 pushed"},
+		{"mappings retry event-1", -1, "it has not failed"},
+		{"mappings explain event-1", 0, "event-1"},
+	} {
+		out, errs, code := r.run(strings.Fields(c.args)...)
+		if c.code >= 0 && code != c.code || !strings.Contains(out+errs, c.says) {
+			t.Errorf("%s ends with %d:\n%s%s", c.args, code, out, errs)
+		}
+	}
+	r.set("HTTP_ADDR=" + capturer.HTTPAddr)
+	if out, errs, code := r.run("reconcile", "--dry-run"); code != 0 {
+		t.Errorf("reconcile through the capturer: %d\n%s%s", code, out, errs)
+	}
+	r.set("HTTP_ADDR=" + standby.HTTPAddr)
+	if out, errs, code := r.run("reconcile", "--dry-run"); code != 1 || !strings.Contains(errs, "standby") {
+		t.Errorf("reconcile through the standby: %d\n%s%s", code, out, errs)
+	}
+	// An operator's word to one is heeded by the other.
+	if out, errs, code := r.run("pause"); code != 0 {
+		t.Errorf("pause through the standby: %d\n%s%s", code, out, errs)
+	}
+	r.until("the other heeds it", func() bool { return strings.Contains(r.said(capturer), "delivery is paused by an operator") })
+	r.insert("event-2", "onboarding", "Kept")
+	r.until("it is captured", func() bool { return r.mapping("event-2") != nil })
+	if n := r.requests("event-2"); n != 0 {
+		t.Errorf("%d calls although delivery is paused", n)
+	}
+	if out, errs, code := r.run("resume"); code != 0 {
+		t.Errorf("resume through the standby: %d\n%s%s", code, out, errs)
+	}
+	r.caughtUp()
+	r.same()
+}
+
+// said is what the daemon of an instance has logged.
+func (r *rig) said(i state.Instance) string {
+	r.t.Helper()
+	for _, p := range r.all {
+		if log := p.stderr.String(); strings.Contains(log, i.HTTPAddr) {
+			return log
+		}
+	}
+	return ""
+}
+
 // signal sends one to the process.
 func (p *process) signal(s syscall.Signal) {
 	p.t.Helper()

@@ -70,6 +70,7 @@ type rig struct {
 	dir  string
 	env  map[string]string
 	proc *process
+	all  []*process // that were launched
 }
 
 // serial numbers what must be unique in the whole run.
@@ -204,7 +205,7 @@ func (r *rig) launch() *process {
 			r.t.Logf("daemon said:\n%s", tail(p.stderr.String(), 6000))
 		}
 	})
-	r.proc = p
+	r.proc, r.all = p, append(r.all, p)
 	return p
 }
 
