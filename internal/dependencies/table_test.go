@@ -31,6 +31,8 @@ var purposes = map[string]string{
 	"github.com/chromedp/cdproto":         "a real browser in tests of the pages: its protocol",
 	"github.com/chromedp/chromedp":        "a real browser in tests of the pages",
 	"github.com/getkin/kin-openapi":       "requests held against the files that GHL publishes",
+	"github.com/Shopify/toxiproxy/v2":     "chaos: networks that are cut, slow or half-open",
+	"github.com/rs/zerolog":               "chaos: what toxiproxy logs by",
 	"github.com/google/go-cmp":            "differences in tests",
 	"github.com/jackc/pglogrepl":          "replication commands and LSNs",
 	"github.com/jackc/pgx/v5":             "connections to Postgres",
