@@ -86,6 +86,10 @@ type Report struct {
 	Orphans      Kind `json:"orphans"`
 	// Held is how many deletions of orphans the delete fuse holds.
 	Held int `json:"held"`
+	// Withheld is how many deleted ones are not made again, since they are more than
+	// the fuse lets through: another location, or a book that somebody emptied, is
+	// for a person to look at.
+	Withheld int `json:"withheld"`
 	// Waiting is how many mappings were left out because delivery is busy with them.
 	Waiting int `json:"waiting"`
 }
