@@ -72,6 +72,10 @@ func remarks(r admin.Reconciliation) (all []string) {
 	if r.GHL != nil && r.GHL.Unnamed.Count > 0 {
 		all = append(all, "Of the unnamed ones GHL has an appointment whose id nobody knows: 'ghlsync reconcile --adopt-by-time --dry-run' shows which can be found by contact and time; see the others in GHL.")
 	}
+	if r.GHL != nil && r.GHL.Withheld > 0 {
+		all = append(all, fmt.Sprintf("%d appointments are gone from GHL, more than GHL_DELETE_FUSE lets through: none of them is made again. See whether GHL_LOCATION_ID "+
+			"is the right one; if they really are gone, start the daemon with a higher GHL_DELETE_FUSE and run this again.", r.GHL.Withheld))
+	}
 	if r.GHL != nil && r.GHL.Waiting > 0 {
 		all = append(all, fmt.Sprintf("%d mappings were left out of the comparison with GHL, since delivery is at work on them, or they have failed.", r.GHL.Waiting))
 	}

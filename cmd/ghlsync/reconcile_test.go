@@ -87,12 +87,12 @@ func TestPrintReconciliation(t *testing.T) {
 	contains(printed(), "nothing to mend")
 
 	r.GHL = &calendars.Report{
-		Appointments: 7, Requests: 30, Waiting: 2, Held: 1,
+		Appointments: 7, Requests: 30, Waiting: 2, Held: 1, Withheld: 60,
 		Changed: calendars.Kind{Count: 1, Items: []calendars.Difference{{EventID: "e1", AppointmentID: "g1", Why: "start"}}},
 		Unnamed: calendars.Kind{Count: 1, Items: []calendars.Difference{{EventID: "e2"}}},
 	}
 	contains(printed(), "7 appointments of GHL", "30 requests", "changed  1  e1 (start)", "unnamed  1  e2", "orphans  0",
-		"Without --dry-run", "would hold 4", "--adopt-by-time", "2 mappings were left out")
+		"Without --dry-run", "would hold 4", "--adopt-by-time", "2 mappings were left out", "60 appointments are gone")
 }
 
 func TestBar(t *testing.T) {

@@ -129,6 +129,7 @@ type run struct {
 	byEvent   map[state.EventID][]*booking // those with our marker
 	byContact map[string][]*booking        // those without
 	mending   []mend
+	gone      []mend // deleted in GHL
 	planned   int64 // requests, about
 }
 
@@ -157,10 +158,24 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.eachRow(ctx, r.judge); err != nil {
 		return err
 	}
-	if err := r.flush(ctx); err != nil {
+	if err := r.remake(ctx); err != nil {
 		return err
 	}
 	return r.orphans(ctx)
+}
+
+// remake mends what was deleted in GHL, unless that is too much to be true.
+func (r *run) remake(ctx context.Context) error {
+	if n := len(r.gone); r.Fuse > 0 && n > r.Fuse {
+		r.report.Withheld = n
+		return r.flush(ctx)
+	}
+	for _, m := range r.gone {
+		if err := r.mend(ctx, m); err != nil {
+			return err
+		}
+	}
+	return r.flush(ctx)
 }
 
 // eachRow goes through all mappings.

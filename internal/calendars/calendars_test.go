@@ -455,3 +455,36 @@ func TestGHLDoesNotAnswer(t *testing.T) {
 		t.Errorf("%d appointments are left", n)
 	}
 }
+
+// An emptied book, or another location, does not have everything made again.
+func TestTooManyDeleted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.fuse = 2
+	for i, id := range []string{"a", "b", "c", "moved"} {
+		r.want(id, "Kick-off", 9+i)
+	}
+	r.settles()
+	at := day.Add(20 * time.Hour)
+	if !r.box.Move(r.appointment("moved"), at, at.Add(time.Hour)) {
+		t.Fatal("there is nothing to move")
+	}
+	for _, id := range []string{"a", "b", "c"} {
+		r.box.Remove(r.appointment(id))
+	}
+	report := r.compare(false)
+	r.same("found", []string{"changed moved start, end", "deleted a", "deleted b", "deleted c"}, found(report))
+	if report.Withheld != 3 {
+		t.Errorf("%d are withheld, want 3", report.Withheld)
+	}
+	r.settles()
+	r.same("book", map[string]string{"moved": "Kick-off 12:00;"}, r.book())
+	r.fuse = 3
+	if report := r.compare(false); report.Withheld != 0 {
+		t.Errorf("%d are withheld within the fuse", report.Withheld)
+	}
+	r.settles()
+	if n := len(r.box.Appointments()); n != 4 {
+		t.Errorf("GHL has %d appointments, want 4", n)
+	}
+}

@@ -54,7 +54,8 @@ func (r *run) missing(ctx context.Context, m *state.Mapping) error {
 			return err
 		}
 		r.report.Deleted.add(m.ID, m.AppointmentID, "")
-		return r.mend(ctx, mend{was: m, do: drifted(state.DriftDeleted)})
+		r.gone = append(r.gone, mend{was: m, do: drifted(state.DriftDeleted)})
+		return nil
 	}
 	if err := r.asked(ctx, res); err != nil {
 		return err
