@@ -268,3 +268,40 @@ func TestCalendarNeverDoubles(t *testing.T) {
 		t.Error("nothing went wrong in any run: nothing was tested")
 	}
 }
+
+// Where GHL acts later than Settle after all, an event can be booked twice: at most
+// once for each create on which GHL acted that late. How often is told.
+func TestCalendarActsTooLate(t *testing.T) {
+	t.Parallel()
+	c := newCalendarRun(t, 1)
+	late := sandbox.Rule{
+		Call: sandbox.CallCreateAppointment, Effect: sandbox.EffectHangThenAct, ActAfter: 3 * c.o.Settle, Count: 4,
+	}
+	if err := c.box.Set(sandbox.Faults{Seed: 1, Rules: []sandbox.Rule{late}}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 4 {
+		id := fmt.Sprint("event ", n)
+		c.titles[id] = "title"
+		c.change(c.present(id, "title"))
+	}
+	c.await("GHL has acted on all that it was late with", func() bool {
+		acted := 0
+		for _, q := range c.box.Requests() {
+			if q.Effect == sandbox.EffectHangThenAct && q.Acted {
+				acted++
+			}
+		}
+		return acted == late.Count && c.settled()
+	})
+	doubles := c.box.Stats().Doubles
+	t.Logf("of %d creates on which GHL acted too late, %d made a second appointment", late.Count, doubles)
+	if doubles == 0 || doubles > int64(late.Count) {
+		t.Errorf("%d doubles: this test does not play what it says", doubles)
+	}
+	for id := range c.titles {
+		if n := len(c.box.AppointmentsOf(id)); n > 2 {
+			t.Errorf("%s has %d appointments", id, n)
+		}
+	}
+}

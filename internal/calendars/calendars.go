@@ -130,7 +130,7 @@ type run struct {
 	byContact map[string][]*booking        // those without
 	mending   []mend
 	gone      []mend // deleted in GHL
-	planned   int64 // requests, about
+	planned   int64  // requests, about
 }
 
 // booking is an appointment in the listing, without its description.
