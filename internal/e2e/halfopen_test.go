@@ -42,17 +42,20 @@ func through(t *testing.T, address string) (*line, string) {
 			l.all.Go(func() { l.carry(client) })
 		}
 	})
-	t.Cleanup(func() {
-		_ = l.listener.Close()
-		l.mu.Lock()
-		l.ended = true
-		for _, c := range l.ends {
-			_ = c.Close()
-		}
-		l.mu.Unlock()
-		l.all.Wait()
-	})
+	t.Cleanup(l.end)
 	return l, u.String()
+}
+
+// end closes all connections, and refuses further ones.
+func (l *line) end() {
+	_ = l.listener.Close()
+	l.mu.Lock()
+	l.ended = true
+	for _, c := range l.ends {
+		_ = c.Close()
+	}
+	l.mu.Unlock()
+	l.all.Wait()
 }
 
 // cut lets nothing through until mend is called, or the test ends.
@@ -134,4 +137,24 @@ func TestCapturerIsCutOff(t *testing.T) {
 	if s := r.ghl.Stats(); s.Doubles != 0 {
 		t.Errorf("%d appointments were booked twice", s.Doubles)
 	}
+}
+
+// A capturer that does not get at the source any more, and lives otherwise, gives way
+// to one that does.
+func TestCapturerLosesTheSource(t *testing.T) {
+	t.Parallel()
+	r := newShared(t)
+	source := r.env["SENTRA_DATABASE_URL"]
+	toSource, sourceURL := through(t, source)
+	r.set("SENTRA_DATABASE_URL=" + sourceURL)
+	r.launch()
+	r.set("SENTRA_DATABASE_URL=" + source)
+	r.until("the first captures", r.captures)
+	_, standby := r.joins()
+	since := time.Now()
+	toSource.end()
+	t.Logf("took over after %s", r.takesOver(standby, since))
+	r.insert("event-1", "onboarding", "Seen by the other")
+	r.caughtUp()
+	r.same()
 }
