@@ -30,28 +30,12 @@ const abandonBatch = 500
 // work on one store.
 const abandonEvery = 2 * time.Second
 
-// abandonDead ends the calls whose makers are gone. A lease that ran out is not
-// enough: its owner may have its end in hand, and wait for the store. One that is
-// gone in truth only hangs, and goes on later, finds that its calls are not the
-// ones in flight any more ([books.isInFlight]).
-func (b *books) abandonDead(ctx context.Context) error {
+// abandon ends, as of unknown outcome, the calls that dead processes left.
+func (b *books) abandon(ctx context.Context) error {
 	b.abandonAt = b.now().Add(abandonEvery)
-	living, known, err := b.o.Living(ctx)
-	if err != nil {
-		return fmt.Errorf("find out whose calls are left: %w", err)
-	}
-	if !known {
-		return nil
-	}
-	return b.abandon(ctx, append(living, b.o.Owner))
-}
-
-// abandon ends, as of unknown outcome, the calls that dead processes left: those
-// that nobody of the living has leased.
-func (b *books) abandon(ctx context.Context, living []string) error {
 	total := 0
 	for {
-		n, err := b.abandonSome(ctx, living)
+		n, err := b.abandonSome(ctx)
 		if err != nil {
 			return err
 		}
@@ -66,7 +50,7 @@ func (b *books) abandon(ctx context.Context, living []string) error {
 	}
 }
 
-func (b *books) abandonSome(ctx context.Context, living []string) (int, error) {
+func (b *books) abandonSome(ctx context.Context) (int, error) {
 	tx, err := b.o.Store.Begin(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("begin: %w", err)
@@ -78,9 +62,8 @@ func (b *books) abandonSome(ctx context.Context, living []string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find leased events: %w", err)
 	}
-	rows = slices.DeleteFunc(rows, func(m *state.Mapping) bool { return slices.Contains(living, m.LeaseOwner) })
-	if len(rows) == 0 {
-		return 0, nil
+	if rows, err = b.left(ctx, rows); err != nil || len(rows) == 0 {
+		return 0, err
 	}
 	lines := make([]state.Attempt, 0, len(rows))
 	for _, m := range rows {
@@ -97,4 +80,22 @@ func (b *books) abandonSome(ctx context.Context, living []string) (int, error) {
 		return 0, fmt.Errorf("commit: %w", err)
 	}
 	return len(rows), nil
+}
+
+// left returns the rows whose calls' makers are gone. A lease that ran out is not
+// enough: its owner may have its end in hand, and wait for the store. One that only
+// hung, and goes on later, finds that its calls are not the ones in flight any more
+// ([books.isInFlight]). Who lives is asked when the leases are known, since whoever
+// leased has told of himself before.
+func (b *books) left(ctx context.Context, rows []*state.Mapping) ([]*state.Mapping, error) {
+	if b.o.Living == nil || len(rows) == 0 {
+		return rows, nil
+	}
+	living, known, err := b.o.Living(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find out whose calls are left: %w", err)
+	}
+	return slices.DeleteFunc(rows, func(m *state.Mapping) bool {
+		return !known || m.LeaseOwner == b.o.Owner || slices.Contains(living, m.LeaseOwner)
+	}), nil
 }

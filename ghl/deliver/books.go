@@ -58,9 +58,6 @@ func newBooks(d *Deliverer) *books {
 // everything is recorded. An error says what could not be recorded.
 func (b *books) run(ctx context.Context) error {
 	b.dueAt, b.pruneAt = b.now(), b.now()
-	if b.o.Living != nil {
-		b.abandonAt = b.now()
-	}
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
 	for {
@@ -71,7 +68,7 @@ func (b *books) run(ctx context.Context) error {
 		case b.finished(ctx):
 			return b.leftOver()
 		case b.mustAbandon(now): // seldom, and not to be kept waiting by a busy store
-			b.settleStore(b.abandonDead(ctx))
+			b.settleStore(b.abandon(ctx))
 		case b.mustTurn(now):
 			b.settleStore(b.turn(ctx))
 		case b.mustPrune(now):
@@ -221,7 +218,7 @@ func (b *books) mustPrune(now time.Time) bool {
 }
 
 func (b *books) mustAbandon(now time.Time) bool {
-	return !now.Before(b.storeAt) && !b.isStopping() && reached(now, b.abandonAt)
+	return b.o.Living != nil && !now.Before(b.storeAt) && !b.isStopping() && reached(now, b.abandonAt)
 }
 
 // reached reports whether a time that may be none has come.
@@ -267,7 +264,7 @@ func (b *books) nextLook(now time.Time) time.Time {
 	}
 	if !b.isStopping() {
 		sooner(later(b.pruneAt, b.storeAt))
-		if !b.abandonAt.IsZero() {
+		if b.o.Living != nil {
 			sooner(later(b.abandonAt, b.storeAt))
 		}
 		if !b.dueAt.IsZero() && b.inFlight < b.capacity() {

@@ -229,7 +229,7 @@ func orDefault[T comparable](field *T, value T) {
 
 // Start ends the calls that a dead process left, as of unknown outcome, and
 // starts delivering. Where others work on the store, such calls are looked for
-// from time to time instead. ctx bounds the start alone; [Deliverer.Stop] ends the rest.
+// from time to time, too. ctx bounds the start alone; [Deliverer.Stop] ends the rest.
 // After an error nothing runs.
 func (d *Deliverer) Start(ctx context.Context) error {
 	d.mu.Lock()
@@ -237,10 +237,8 @@ func (d *Deliverer) Start(ctx context.Context) error {
 	if d.started || d.stopped {
 		return errors.New("deliverer was started before: make a new one")
 	}
-	if d.o.Living == nil {
-		if err := d.books.abandon(ctx, nil); err != nil {
-			return fmt.Errorf("take over calls of an earlier run: %w", err)
-		}
+	if err := d.books.abandon(ctx); err != nil {
+		return fmt.Errorf("take over calls of an earlier run: %w", err)
 	}
 	paused, err := d.o.Store.PausedAt(ctx)
 	if err != nil {

@@ -32,6 +32,7 @@ type member struct {
 	stands  bool      // for capture
 	until   time.Time // it may capture; by the local monotonic clock
 	steady  time.Time // it attends since then without a gap; zero: it does not
+	seen    time.Time // it attended last
 	failing bool
 }
 
@@ -107,9 +108,10 @@ func (m *member) attend(ctx context.Context) error {
 		m.steady = time.Time{}
 		return err
 	}
-	if m.steady.IsZero() {
-		m.steady = asked
+	if m.steady.IsZero() || asked.Sub(m.seen) > state.CaptureLease {
+		m.steady = asked // it was frozen, and others may have been, with the machine
 	}
+	m.seen = asked
 	m.until = time.Time{}
 	if captures {
 		m.until = asked.Add(state.CaptureLease)
@@ -130,9 +132,9 @@ func (m *member) mayCapture() bool {
 // to be counted as dead cannot tell.
 func (m *member) living(ctx context.Context) (owners []string, known bool, err error) {
 	m.mu.Lock()
-	steady := m.steady
+	steady, seen := m.steady, m.seen
 	m.mu.Unlock()
-	if steady.IsZero() || time.Since(steady) < state.GoneAfter {
+	if steady.IsZero() || time.Since(steady) < state.GoneAfter || time.Since(seen) > state.CaptureLease {
 		return nil, false, nil
 	}
 	all, err := m.state.Instances(ctx)

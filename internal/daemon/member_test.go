@@ -46,6 +46,17 @@ func TestWhoLives(t *testing.T) {
 	if owners, known, err := m.living(t.Context()); !known || err != nil || !slices.Equal(owners, []string{"a", "c"}) {
 		t.Errorf("then: %v, %t, %v", owners, known, err)
 	}
+	m.seen = m.seen.Add(-2 * state.CaptureLease)
+	if owners, known, err := m.living(t.Context()); known || err != nil {
+		t.Errorf("when it wakes up: %v, %t, %v", owners, known, err)
+	}
+	if err := m.attend(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if owners, known, err := m.living(t.Context()); known || err != nil {
+		t.Errorf("at its first word then: %v, %t, %v", owners, known, err)
+	}
+	m.steady = time.Now().Add(-state.GoneAfter)
 	db.Exec(t, "alter table ghlsync.instances rename to elsewhere")
 	if err := m.attend(t.Context()); err == nil {
 		t.Error("it attends nowhere")
