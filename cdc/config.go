@@ -86,7 +86,7 @@ func checkURL(url string) error {
 	// The parser's own error quotes the string with the password masked as far as
 	// it can be recognised; that is not far enough.
 	parsed, err := pgconn.ParseConfig(url)
-	if err != nil || torn(url, parsed) {
+	if err != nil || Torn(url, parsed) {
 		return errors.New("the source's connection string cannot be parsed (not shown: it may hold a password): use postgres://user:password@host:5432/database?sslmode=require, with special characters of the password percent-encoded")
 	}
 	if err := checkPooled(parsed.Host, parsed.Port); err != nil {
@@ -103,10 +103,10 @@ func checkURL(url string) error {
 // parameter is what a run-time parameter of Postgres is called.
 var parameter = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
-// torn tells a connection string that parses, but not as it was meant, by a slash or
+// Torn tells a connection string that parses, but not as it was meant, by a slash or
 // a blank in its password: a part of it would be taken for a port, a database or a
 // parameter, and told as that in errors.
-func torn(url string, parsed *pgconn.Config) bool {
+func Torn(url string, parsed *pgconn.Config) bool {
 	if _, rest, ok := strings.Cut(url, "://"); ok {
 		_, path, _ := strings.Cut(rest, "/")
 		path, _, _ = strings.Cut(path, "?")

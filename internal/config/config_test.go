@@ -299,4 +299,8 @@ func TestStateOnAServer(t *testing.T) {
 			t.Errorf("%s is shown as %s", s.Name, s.Value)
 		}
 	}
+	_, _, err = Load(t.Context(), FromMap(map[string]string{"STATE_URL": "postgres://ghlsync:hun/ter2@db.example.com/state"}), NeedState)
+	if err == nil || strings.Contains(err.Error(), "ter2") || !strings.Contains(err.Error(), "%2F") {
+		t.Errorf("a password with a slash: %v", err)
+	}
 }

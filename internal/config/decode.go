@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"ghlsync/cdc"
 	"ghlsync/ghl/callback"
 )
 
@@ -149,8 +150,9 @@ func (u *StateURL) EnvDecode(v string) error {
 	switch scheme {
 	case "postgres", "postgresql":
 		// The cause may quote the password.
-		if _, err := pgx.ParseConfig(v); err != nil || !strings.HasPrefix(v, scheme+"://") {
-			return bad("is not a connection string of PostgreSQL", mend)
+		parsed, err := pgx.ParseConfig(v)
+		if err != nil || !strings.HasPrefix(v, scheme+"://") || cdc.Torn(v, &parsed.Config) {
+			return bad("is not a connection string of PostgreSQL", mend+"; write / in a password as %2F and a blank as %20")
 		}
 		*u = StateURL{Postgres: Secret(v)}
 		return nil
