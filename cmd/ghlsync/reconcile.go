@@ -35,7 +35,8 @@ With --dry-run it only reports. Run that first.
 With GHL_MODE=api it goes on to compare GHL's calendars with the mappings:
 
   changed   it was moved or renamed in GHL: it is set right
-  deleted   it was deleted in GHL: it is made again
+  deleted   it was deleted in GHL: it is made again; more than GHL_DELETE_FUSE of
+            them at once are only reported
   adopted   its id was not known, and it was found by our marker
   unnamed   its id is not known, and nothing can be said for sure
   orphans   it has our marker, and no event stands for it: it is deleted, past the
