@@ -235,9 +235,12 @@ func TestSnapshotNeedsItsHandle(t *testing.T) {
 	r := newRig(t)
 	s := r.open(t)
 	h := r.slot(t, s)
+	pid := h.conn.PID()
 	if err := h.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	// The server's process takes the snapshot with it when it ends, a moment later.
+	r.db.Await(t, "0", "SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid)
 	err := s.Snapshot(t.Context(), h, 10, func(context.Context, []SnapshotRow) error { return nil })
 	if !errors.Is(err, ErrSnapshotGone) {
 		t.Errorf("got %v", err)
