@@ -56,11 +56,20 @@ func (r *rig) has(id string) (appointment string) {
 	return appointment
 }
 
-// held waits for so many held callbacks.
-func (r *rig) held(n int) []sandbox.Callback {
+// held waits for the first callback of an event that the sandbox holds back. Others
+// come beside it: of the events that were there, and of those that rigs wait by.
+func (r *rig) held(id string) (held sandbox.Callback) {
 	r.t.Helper()
-	r.until("callbacks are there", func() bool { return len(r.ghl.HeldCallbacks()) >= n })
-	return r.ghl.HeldCallbacks()
+	r.until("the callback of "+id+" is there", func() bool {
+		for _, b := range r.ghl.HeldCallbacks() {
+			if b.EventID == id {
+				held = b
+				return true
+			}
+		}
+		return false
+	})
+	return held
 }
 
 func (r *rig) send(how sandbox.Callbacks, b sandbox.Callback, want string) {
@@ -131,7 +140,7 @@ func TestLateCallbackOfAFormerEvent(t *testing.T) {
 	r, how := calledBack(t, sandbox.Callbacks{Held: true})
 	r.insertAt("event-1", "2020-01-01T00:00:00Z")
 	r.caughtUp()
-	first := r.held(1)[0]
+	first := r.held("event-1")
 	r.faults(deletesNothing, asGHL)
 	r.db.Exec(t, "DELETE FROM calendar_events WHERE id = 'event-1'")
 	r.caughtUp()
@@ -179,7 +188,7 @@ func TestLateCallbackOfADeletedEvent(t *testing.T) {
 	if n := len(r.ghl.AppointmentsOf("event-1")); n != 1 {
 		t.Fatalf("GHL has %d appointments", n)
 	}
-	r.send(how, r.held(1)[0], "learned")
+	r.send(how, r.held("event-1"), "learned")
 	r.caughtUp()
 	r.until("GHL has none", func() bool { return len(r.ghl.AppointmentsOf("event-1")) == 0 })
 	r.same()
@@ -192,7 +201,7 @@ func TestCallbackOfAFailure(t *testing.T) {
 	r, how := calledBack(t, sandbox.Callbacks{Held: true})
 	r.insert("event-1", "onboarding", "First")
 	r.caughtUp()
-	failed := r.held(1)[0]
+	failed := r.held("event-1")
 	failed.Success, failed.AppointmentID, failed.ErrorCode = false, "", "NO_SLOT"
 	stale := failed
 	stale.UpdatedAt = "2029-01-01T00:00:00Z"
