@@ -165,6 +165,7 @@ func TestLogInInABrowser(t *testing.T) {
 	tab.Run(chromedp.SendKeys("#token", "a-token"), chromedp.KeyEvent(kb.Enter))
 	r.sees(tab, `location.pathname + location.search === "/mappings?status=synced" && document.querySelector("tbody a")`)
 	r.sees(tab, `document.cookie === ""`) // no script can read it
+	looks(tab, "logged-in")
 	tab.Run(chromedp.Click("header form button"))
 	r.sees(tab, `location.pathname === "/login"`)
 	goTo(tab, r, "/")
