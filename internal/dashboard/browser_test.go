@@ -1,6 +1,9 @@
 package dashboard
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -165,6 +168,7 @@ func TestLogInInABrowser(t *testing.T) {
 	tab.Run(chromedp.SendKeys("#token", "a-token"), chromedp.KeyEvent(kb.Enter))
 	r.sees(tab, `location.pathname + location.search === "/mappings?status=synced" && document.querySelector("tbody a")`)
 	r.sees(tab, `document.cookie === ""`) // no script can read it
+	looks(tab, "logged-in")
 	tab.Run(chromedp.Click("header form button"))
 	r.sees(tab, `location.pathname === "/login"`)
 	goTo(tab, r, "/")
@@ -224,4 +228,24 @@ func TestEventPageFollows(t *testing.T) {
 	r.sees(tab, `document.querySelector(".headline").textContent.includes("It is on its way to GHL.")`)
 	r.visitor().post("/do/resume")
 	r.sees(tab, `document.querySelector(".headline").textContent.includes("GHL shows what Sentra has.") && !document.querySelector("main[data-fresh]")`)
+}
+
+// Another site's page posts a form to the daemon, in the browser of somebody who has
+// logged in.
+func TestFormsOfOtherSites(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "")
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprintf(w, `<link rel=icon href="data:,"><form method=post action=%q><button>Win</button></form>`, r.url("/do/pause"))
+	}))
+	t.Cleanup(other.Close)
+	evil := strings.Replace(other.URL, "127.0.0.1", "localhost", 1) // another site, and this machine
+	tab := browsertest.Open(t, evil, "http://"+r.Addr())
+	tab.Expect("403") // which the console tells of
+	tab.Run(chromedp.Navigate(evil), chromedp.Click("button"))
+	r.sees(tab, `location.pathname === "/do/pause" && document.body.innerText.includes("cross-origin")`)
+	if r.deliverer.Status().Paused {
+		t.Error("another site has paused delivery")
+	}
 }

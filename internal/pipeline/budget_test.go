@@ -66,3 +66,18 @@ func TestMeterTakesTheOperatorsBudget(t *testing.T) {
 		t.Errorf("behind: %+v", b)
 	}
 }
+
+func TestMeterTellsWhatIsBehind(t *testing.T) {
+	t.Parallel()
+	m := meter{}
+	for confirmed, want := range map[pglogrepl.LSN]int64{400: 600, 1000: 0, 1200: 0} {
+		m.read(at(0), cdc.Facts{WALEnd: 1000, Slot: &cdc.SlotFacts{ConfirmedFlush: confirmed}})
+		if b := m.left(); *b.Behind != want {
+			t.Errorf("confirmed at %s: %d, want %d", confirmed, *b.Behind, want)
+		}
+	}
+	m.read(at(1), cdc.Facts{WALEnd: 1000})
+	if b := m.left(); b.Behind != nil {
+		t.Errorf("without a slot: %d", *b.Behind)
+	}
+}
